@@ -1,0 +1,3 @@
+//! Ripcord answers Prometheus alerts about broken Kubernetes rollouts.
+
+pub mod domain;

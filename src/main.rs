@@ -1,0 +1,2 @@
+//! Ripcord.
+fn main() {}
