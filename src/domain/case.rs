@@ -35,7 +35,7 @@ pub struct Case {
 #[derive(Clone, Debug, PartialEq)]
 pub enum PolicyChoice {
     /// The first whose match fits and whose causes hold every entry's cause.
-    Chosen(Policy),
+    Chosen(Box<Policy>),
     /// Some match fits, but none of those covers every cause; their names.
     CauseNotCovered(Vec<String>),
     /// No match fits.
