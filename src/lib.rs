@@ -1,3 +1,4 @@
 //! Ripcord answers Prometheus alerts about broken Kubernetes rollouts.
 
 pub mod domain;
+pub mod platform;
