@@ -1,0 +1,135 @@
+//! The live API's part of the evidence, read in as few sequential round trips as there are dependencies: the workload, then its
+//! revisions and pods, then what its failing pods say.
+
+use super::{events, logs, pods, revisions};
+use crate::domain::evidence::{EventFact, LogTail};
+use crate::domain::observed::Observed;
+use crate::domain::workload::{
+    Container, ContainerState, MODE_ANNOTATION, Pod, Revisions, Workload, WorkloadRef,
+};
+use crate::platform::kube::Cluster;
+use serde_json::Value;
+
+/// A workload with its revisions and pods, of one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// The workload.
+    pub workload: Observed<Workload>,
+    /// Its revisions.
+    pub revisions: Observed<Revisions>,
+    /// Its pods.
+    pub pods: Observed<Vec<Pod>>,
+}
+
+impl Live {
+    fn unavailable(workload: Observed<Workload>, why: &str) -> Self {
+        Self {
+            workload,
+            revisions: Observed::Unavailable(why.to_owned()),
+            pods: Observed::Unavailable(why.to_owned()),
+        }
+    }
+}
+
+/// Reads a workload, its revisions and its pods.
+pub async fn read(cluster: &Cluster, reference: &WorkloadRef) -> Live {
+    let workload = workload(cluster, reference).await;
+    let Observed::Known(found) = &workload else {
+        return Live::unavailable(workload, "the workload could not be read");
+    };
+    let selector = match revisions::selector(found) {
+        Ok(selector) => selector,
+        Err(error) => return Live::unavailable(workload, &error.to_string()),
+    };
+    let (replica_sets, pod_list) = tokio::join!(
+        cluster.replica_sets(&reference.namespace, &selector),
+        cluster.pods(&reference.namespace, &selector),
+    );
+    let revisions = match replica_sets {
+        Ok(replica_sets) => match revisions::of_deployment(found, &replica_sets) {
+            Ok(revisions) => Observed::Known(revisions),
+            Err(error) => Observed::Unavailable(error.to_string()),
+        },
+        Err(error) => Observed::Unavailable(error.to_string()),
+    };
+    let pods = match (&revisions, pod_list) {
+        (Observed::Known(revisions), Ok(pod_list)) => {
+            match pods::of_revisions(revisions, &pod_list) {
+                Ok(pods) => Observed::Known(pods),
+                Err(error) => Observed::Unavailable(error.to_string()),
+            }
+        }
+        (Observed::Absent | Observed::Unavailable(_), Ok(_)) => {
+            Observed::Unavailable("the revisions could not be read".to_owned())
+        }
+        (_, Err(error)) => Observed::Unavailable(error.to_string()),
+    };
+    Live { workload, revisions, pods }
+}
+
+/// Reads a workload alone.
+pub async fn workload(cluster: &Cluster, reference: &WorkloadRef) -> Observed<Workload> {
+    match cluster.workload(reference).await {
+        Ok(Some(object)) => match revisions::workload(reference, &object) {
+            Ok(workload) => Observed::Known(workload),
+            Err(error) => Observed::Unavailable(error.to_string()),
+        },
+        Ok(None) => Observed::Absent,
+        Err(error) => Observed::Unavailable(error.to_string()),
+    }
+}
+
+/// Reads the mode annotation of a namespace.
+pub async fn namespace_mode(cluster: &Cluster, namespace: &str) -> Observed<String> {
+    match cluster.namespace(namespace).await {
+        Ok(Some(object)) => object
+            .pointer("/metadata/annotations")
+            .and_then(|annotations| annotations.get(MODE_ANNOTATION))
+            .and_then(Value::as_str)
+            .map_or(Observed::Absent, |mode| Observed::Known(mode.to_owned())),
+        Ok(None) => Observed::Unavailable("the namespace is gone".to_owned()),
+        Err(error) => Observed::Unavailable(error.to_string()),
+    }
+}
+
+/// A diagnosis needs a few examples, not every pod of a large workload: what fails in three pods fails in the others too.
+const PODS_ASKED: usize = 3;
+
+/// Reads the Events and the logs of the newest pods that look troubled.
+pub async fn voices(
+    cluster: &Cluster,
+    namespace: &str,
+    pods: &Observed<Vec<Pod>>,
+) -> (Observed<Vec<EventFact>>, Vec<LogTail>) {
+    let pods = match pods {
+        Observed::Known(pods) => pods,
+        Observed::Absent => return (Observed::Absent, Vec::new()),
+        Observed::Unavailable(why) => return (Observed::Unavailable(why.clone()), Vec::new()),
+    };
+    let troubled: Vec<&Pod> = pods
+        .iter()
+        .rev()
+        .filter(|pod| !pod.deleting && (pod.ready_since.is_none() || pod.containers.iter().any(crashed)))
+        .take(PODS_ASKED)
+        .collect();
+    let about = futures::future::join_all(
+        troubled.iter().map(|pod| cluster.events_about(namespace, pod.uid.as_str())),
+    );
+    let crashes = troubled.iter().flat_map(|pod| {
+        let crashed = pod.containers.iter().filter(|container| crashed(container));
+        crashed.map(|container| logs::tail(cluster, namespace, pod, &container.name))
+    });
+    let (about, logs) = tokio::join!(about, futures::future::join_all(crashes));
+    let about: Result<Vec<Vec<Value>>, _> = about.into_iter().collect();
+    let events = match about {
+        Ok(objects) => Observed::Known(events::sorted(&objects.concat())),
+        Err(error) => Observed::Unavailable(error.to_string()),
+    };
+    (events, logs)
+}
+
+/// Whether a container has ended at least once: only then is there a log of a crash. A completed init container has not crashed.
+fn crashed(container: &Container) -> bool {
+    container.last.is_some()
+        || matches!(&container.state, ContainerState::Terminated(end) if end.exit_code != 0 || !container.init)
+}
