@@ -3,3 +3,4 @@
 pub mod domain;
 pub mod platform;
 pub mod evidence;
+pub mod record;

@@ -7,7 +7,6 @@ use super::identity::{ActionId, TemplateHash};
 use super::plan::{PlanRecord, RevisionMark};
 use super::text;
 use super::verdict::VerdictRecord;
-use super::workload::WorkloadIdentity;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -135,21 +134,6 @@ impl Ending {
     pub fn absorbs_later_alerts(self) -> bool {
         matches!(self, Self::DryRun | Self::Escalated | Self::Held | Self::Rejected)
     }
-}
-
-/// `spec` of an Incident: what it is about; never changed by the daemon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct IncidentSubject {
-    /// The workload.
-    pub workload: WorkloadIdentity,
-    /// Its newest revision at first sight.
-    pub revision: RevisionMark,
-    /// Which installation of Ripcord drives it.
-    #[schemars(length(max = 63))]
-    pub installation: String,
-    /// The alert that opened it.
-    pub alert: AlertRecord,
 }
 
 /// `status` of an Incident: the story so far. Bounded: see [`IncidentStatus::bound`].
