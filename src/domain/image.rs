@@ -120,7 +120,11 @@ fn check_repository(repository: &str) -> Result<(), ImageError> {
                     || "._-".contains(character)
             })
     });
-    if host_fits && path_fits { Ok(()) } else { Err(bad()) }
+    if host_fits && path_fits {
+        Ok(())
+    } else {
+        Err(bad())
+    }
 }
 
 fn check_tag(tag: &str) -> Result<(), ImageError> {
@@ -153,7 +157,15 @@ mod tests {
 
     #[test]
     fn refuses_what_no_registry_would_take() {
-        for text in ["", "ghcr.io/Upper/case:1", "web:", "web:bad tag", "web@sha256:12", ":tag", "a//b"] {
+        for text in [
+            "",
+            "ghcr.io/Upper/case:1",
+            "web:",
+            "web:bad tag",
+            "web@sha256:12",
+            ":tag",
+            "a//b",
+        ] {
             assert!(ImageRef::parse(text).is_err(), "{text:?}");
         }
     }
@@ -171,7 +183,13 @@ mod tests {
 
     #[test]
     fn a_short_name_is_docker_hubs() {
-        assert_eq!(ImageRef::parse("redis:7-alpine").unwrap().repository(), "docker.io/library/redis");
-        assert_eq!(ImageRef::parse("team/web").unwrap().repository(), "docker.io/team/web");
+        assert_eq!(
+            ImageRef::parse("redis:7-alpine").unwrap().repository(),
+            "docker.io/library/redis"
+        );
+        assert_eq!(
+            ImageRef::parse("team/web").unwrap().repository(),
+            "docker.io/team/web"
+        );
     }
 }

@@ -132,7 +132,10 @@ impl Ending {
     /// Whether a later alert about the same workload and revision joins the closed incident instead of opening another:
     /// a person knows already, and nothing new would be decided.
     pub fn absorbs_later_alerts(self) -> bool {
-        matches!(self, Self::DryRun | Self::Escalated | Self::Held | Self::Rejected)
+        matches!(
+            self,
+            Self::DryRun | Self::Escalated | Self::Held | Self::Rejected
+        )
     }
 }
 
@@ -375,7 +378,11 @@ impl IncidentStatus {
             message: text::truncate(message, 1024),
             last_transition_time: super::time::whole_seconds(now),
         };
-        match self.conditions.iter_mut().find(|condition| condition.kind == kind) {
+        match self
+            .conditions
+            .iter_mut()
+            .find(|condition| condition.kind == kind)
+        {
             Some(condition) if condition.status == status => {
                 condition.reason = changed.reason;
                 condition.message = changed.message;
@@ -387,7 +394,11 @@ impl IncidentStatus {
 
     /// Lets an alert join; a known one only changes whether it is resolved. Returns whether anything changed.
     pub fn join(&mut self, alert: AlertRecord) -> bool {
-        if let Some(known) = self.alerts.iter_mut().find(|known| known.key() == alert.key()) {
+        if let Some(known) = self
+            .alerts
+            .iter_mut()
+            .find(|known| known.key() == alert.key())
+        {
             let changed = known.resolved != alert.resolved;
             known.resolved = alert.resolved;
             return changed;
@@ -463,8 +474,15 @@ mod tests {
 
     #[test]
     fn evidence_is_cut_to_its_share() {
-        let fact = FactRecord { source: "Pods".into(), state: "Known".into(), text: "x".repeat(5000) };
-        let mut status = IncidentStatus { evidence: vec![fact; 100], ..IncidentStatus::default() };
+        let fact = FactRecord {
+            source: "Pods".into(),
+            state: "Known".into(),
+            text: "x".repeat(5000),
+        };
+        let mut status = IncidentStatus {
+            evidence: vec![fact; 100],
+            ..IncidentStatus::default()
+        };
         status.bound();
         let bytes: usize = status.evidence.iter().map(|fact| fact.text.len()).sum();
         assert!(bytes <= IncidentStatus::EVIDENCE_BYTES && !status.evidence.is_empty());
@@ -475,8 +493,14 @@ mod tests {
         let mut status = IncidentStatus::default();
         status.set_condition("Closed", "False", "Open", "", at(1));
         status.set_condition("Closed", "False", "Still", "", at(2));
-        assert_eq!(status.conditions.first().unwrap().last_transition_time, at(1));
+        assert_eq!(
+            status.conditions.first().unwrap().last_transition_time,
+            at(1)
+        );
         status.set_condition("Closed", "True", "Done", "", at(3));
-        assert_eq!(status.conditions.first().unwrap().last_transition_time, at(3));
+        assert_eq!(
+            status.conditions.first().unwrap().last_transition_time,
+            at(3)
+        );
     }
 }

@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod identity;
 pub mod image;
 pub mod incident;
+pub mod object;
 pub mod observed;
 pub mod plan;
 pub mod policy;

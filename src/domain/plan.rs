@@ -52,14 +52,7 @@ pub enum Target {
         uid: Uid,
     },
     /// To another image of one container.
-    Image {
-        /// The container.
-        container: String,
-        /// The image it has.
-        from: String,
-        /// The image it will have.
-        to: String,
-    },
+    Image(ImageChange),
 }
 
 /// One revision, named so that an undo, which gives new numbers, can't confuse it.
@@ -73,6 +66,20 @@ pub struct RevisionMark {
     pub hash: TemplateHash,
     /// Its number when this was written.
     pub number: i64,
+}
+
+/// Another image for one container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImageChange {
+    /// The container.
+    #[schemars(length(max = 63))]
+    pub container: String,
+    /// The image it has.
+    #[schemars(length(max = 1024))]
+    pub from: String,
+    /// The image it will have.
+    #[schemars(length(max = 1024))]
+    pub to: String,
 }
 
 /// A plan as an Incident stores it: no template, ever.
@@ -98,6 +105,9 @@ pub struct PlanRecord {
     /// Its object's uid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_uid: Option<Uid>,
+    /// The image that changes, for a pin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageChange>,
     /// sha256 of the patch without its `test` of the resource version, in hexadecimal.
     #[schemars(length(max = 64))]
     pub patch_sha256: String,
@@ -195,9 +205,9 @@ pub fn patch_sha256(plan: &Plan) -> String {
 impl Plan {
     /// What an Incident stores of it.
     pub fn record(&self, rehearsal: Option<&Rehearsal>) -> PlanRecord {
-        let (target_revision, target_uid) = match &self.target {
-            Target::Revision { mark, uid } => (Some(mark.clone()), Some(uid.clone())),
-            Target::Image { .. } => (None, None),
+        let (target_revision, target_uid, image) = match &self.target {
+            Target::Revision { mark, uid } => (Some(mark.clone()), Some(uid.clone()), None),
+            Target::Image(image) => (None, None, Some(image.clone())),
         };
         PlanRecord {
             step: i64::from(self.step),
@@ -207,6 +217,7 @@ impl Plan {
             target: self.target.to_string(),
             target_revision,
             target_uid,
+            image,
             patch_sha256: patch_sha256(self),
             inverse: self.inverse.clone(),
             proof: super::text::truncate(&self.proof, 1024),
@@ -225,11 +236,11 @@ impl std::fmt::Display for Target {
             Self::Revision { mark, .. } => {
                 write!(formatter, "revision {} ({})", mark.number, mark.name)
             }
-            Self::Image {
+            Self::Image(ImageChange {
                 container,
                 from,
                 to,
-            } => write!(formatter, "{container}: image {from} -> {to}"),
+            }) => write!(formatter, "{container}: image {from} -> {to}"),
         }
     }
 }

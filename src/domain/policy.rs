@@ -182,8 +182,14 @@ impl Match {
         mut alerts: impl Iterator<Item = &'a str>,
     ) -> bool {
         self.kinds.contains(&kind)
-            && self.namespaces.as_ref().is_none_or(|allowed| allowed.contains(namespace))
-            && self.names.as_ref().is_none_or(|allowed| allowed.contains(name))
+            && self
+                .namespaces
+                .as_ref()
+                .is_none_or(|allowed| allowed.contains(namespace))
+            && self
+                .names
+                .as_ref()
+                .is_none_or(|allowed| allowed.contains(name))
             && self.alerts.as_ref().is_none_or(|globs| {
                 alerts.any(|alert| globs.iter().any(|glob| glob_fits(glob, alert)))
             })

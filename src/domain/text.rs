@@ -14,6 +14,10 @@ pub fn truncate(text: &str, limit: usize) -> String {
 }
 
 /// TEMPORARY
-pub fn safe(text: &str, limit: usize) -> String { truncate(text, limit) }
+pub fn safe(text: &str, limit: usize) -> String {
+    truncate(text, limit)
+}
 /// TEMPORARY
-pub fn redact(text: &str) -> String { text.to_owned() }
+pub fn redact(text: &str) -> String {
+    text.to_owned()
+}

@@ -219,9 +219,8 @@ impl Revisions {
     /// Tells the newest from the others: it is the one whose template is the workload's. Its number must be the highest too, else the
     /// controller has not caught up (semantics page, section 4, "Race") and there is no newest yet.
     pub fn sort(mut revisions: Vec<Revision>, workload_template: &Value) -> Self {
-        revisions.sort_by(|left, right| {
-            (right.number, &right.name).cmp(&(left.number, &left.name))
-        });
+        revisions
+            .sort_by(|left, right| (right.number, &right.name).cmp(&(left.number, &left.name)));
         let mut revisions = revisions.into_iter().peekable();
         let newest = revisions.next_if(|first| &first.template == workload_template);
         Self {

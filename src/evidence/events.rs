@@ -12,7 +12,12 @@ const MESSAGE_BYTES: usize = 1024;
 /// One Event in either shape of time stamps: the kubelet's (`count`, `lastTimestamp`) or the scheduler's (`eventTime`, `series`).
 /// `None` where it has no object or no time at all.
 pub fn event(object: &Value) -> Option<EventFact> {
-    let field = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let field = |pointer: &str| {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let time = |pointer: &str| field(pointer).parse::<Timestamp>().ok();
     let last_seen = [
         "/series/lastObservedTime",
@@ -43,7 +48,11 @@ pub fn event(object: &Value) -> Option<EventFact> {
 pub fn sorted(objects: &[Value]) -> Vec<EventFact> {
     let mut events: Vec<EventFact> = objects.iter().filter_map(event).collect();
     events.sort_by(|left, right| {
-        (left.last_seen, &left.reason, &left.message).cmp(&(right.last_seen, &right.reason, &right.message))
+        (left.last_seen, &left.reason, &left.message).cmp(&(
+            right.last_seen,
+            &right.reason,
+            &right.message,
+        ))
     });
     events
 }
@@ -63,7 +72,10 @@ mod tests {
     #[test]
     fn an_event_without_object_or_time_is_no_fact() {
         assert_eq!(event(&json!({"reason": "Failed"})), None);
-        assert_eq!(event(&json!({"eventTime": "2026-11-23T04:10:29.916150Z"})), None);
+        assert_eq!(
+            event(&json!({"eventTime": "2026-11-23T04:10:29.916150Z"})),
+            None
+        );
     }
 
     #[test]
@@ -73,14 +85,20 @@ mod tests {
         let scheduler = json!({"involvedObject": {"uid": "p"}, "lastTimestamp": null,
             "eventTime": "2026-11-23T04:10:29.916150Z", "series": {"count": 7, "lastObservedTime": "2026-11-23T04:20:00Z"}});
         let (kubelet, scheduler) = (event(&kubelet).unwrap(), event(&scheduler).unwrap());
-        assert_eq!((kubelet.count, kubelet.container.as_deref()), (4, Some("x")));
+        assert_eq!(
+            (kubelet.count, kubelet.container.as_deref()),
+            (4, Some("x"))
+        );
         assert_eq!((scheduler.count, scheduler.container), (7, None));
         assert_eq!(scheduler.last_seen.to_string(), "2026-11-23T04:20:00Z");
     }
 
     #[test]
     fn real_events_come_oldest_first_whatever_their_order() {
-        let path = format!("{}/tests/fixtures/faults/image-not-found.json", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/tests/fixtures/faults/image-not-found.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
         let whole: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let mut objects = whole["events"].as_array().unwrap().clone();
         let once = sorted(&objects);

@@ -3,6 +3,7 @@
 
 use super::{events, logs, pods, revisions};
 use crate::domain::evidence::{EventFact, LogTail};
+use crate::domain::object;
 use crate::domain::observed::Observed;
 use crate::domain::workload::{
     Container, ContainerState, MODE_ANNOTATION, Pod, Revisions, Workload, WorkloadRef,
@@ -64,13 +65,17 @@ pub async fn read(cluster: &Cluster, reference: &WorkloadRef) -> Live {
         }
         (_, Err(error)) => Observed::Unavailable(error.to_string()),
     };
-    Live { workload, revisions, pods }
+    Live {
+        workload,
+        revisions,
+        pods,
+    }
 }
 
 /// Reads a workload alone.
 pub async fn workload(cluster: &Cluster, reference: &WorkloadRef) -> Observed<Workload> {
     match cluster.workload(reference).await {
-        Ok(Some(object)) => match revisions::workload(reference, &object) {
+        Ok(Some(found)) => match object::workload(reference, &found) {
             Ok(workload) => Observed::Known(workload),
             Err(error) => Observed::Unavailable(error.to_string()),
         },
@@ -109,11 +114,15 @@ pub async fn voices(
     let troubled: Vec<&Pod> = pods
         .iter()
         .rev()
-        .filter(|pod| !pod.deleting && (pod.ready_since.is_none() || pod.containers.iter().any(crashed)))
+        .filter(|pod| {
+            !pod.deleting && (pod.ready_since.is_none() || pod.containers.iter().any(crashed))
+        })
         .take(PODS_ASKED)
         .collect();
     let about = futures::future::join_all(
-        troubled.iter().map(|pod| cluster.events_about(namespace, pod.uid.as_str())),
+        troubled
+            .iter()
+            .map(|pod| cluster.events_about(namespace, pod.uid.as_str())),
     );
     let crashes = troubled.iter().flat_map(|pod| {
         let crashed = pod.containers.iter().filter(|container| crashed(container));

@@ -15,7 +15,10 @@ const LINES: usize = 10;
 /// first crash only the present one does (semantics page, section 3), so that is the second question.
 pub async fn tail(cluster: &Cluster, namespace: &str, pod: &Pod, container: &str) -> LogTail {
     let mut answer = cluster.log(namespace, &pod.name, container, true).await;
-    if answer.as_ref().is_err_and(|error| error.is_rejected() || error.is_not_found()) {
+    if answer
+        .as_ref()
+        .is_err_and(|error| error.is_rejected() || error.is_not_found())
+    {
         answer = cluster.log(namespace, &pod.name, container, false).await;
     }
     let lines = match answer {
@@ -40,7 +43,11 @@ fn lines(log: &str) -> Observed<Vec<String>> {
         .map(|line| text::safe(line, LINE_BYTES))
         .collect();
     lines.reverse();
-    if lines.is_empty() { Observed::Absent } else { Observed::Known(lines) }
+    if lines.is_empty() {
+        Observed::Absent
+    } else {
+        Observed::Known(lines)
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +62,9 @@ mod tests {
     #[test]
     fn only_the_last_lines_are_kept_and_each_is_cut() {
         let log = format!("{}{}\n", "early\n".repeat(50), "x".repeat(5_000));
-        let Observed::Known(lines) = lines(&log) else { panic!() };
+        let Observed::Known(lines) = lines(&log) else {
+            panic!()
+        };
         assert_eq!(lines.len(), LINES);
         assert!(lines.iter().all(|line| line.len() <= LINE_BYTES));
         assert!(lines.last().is_some_and(|line| line.starts_with('x')));

@@ -1,7 +1,7 @@
 //! Pods, as the kubelet reports them.
 
-use super::revisions::{Incomplete, controller};
 use crate::domain::identity::{RevisionName, Uid};
+use crate::domain::object::{Incomplete, controller};
 use crate::domain::text;
 use crate::domain::workload::{Container, ContainerState, Pod, Revisions, Termination};
 use jiff::Timestamp;
@@ -18,13 +18,19 @@ const MESSAGE_BYTES: usize = 1024;
 pub fn of_revisions(revisions: &Revisions, pods: &[Value]) -> Result<Vec<Pod>, Incomplete> {
     let mut found = Vec::new();
     for object in pods {
-        let owner = controller(object).and_then(|owner| owner.get("uid")).and_then(Value::as_str);
-        let revision = revisions.all().find(|revision| Some(revision.uid.as_str()) == owner);
+        let owner = controller(object)
+            .and_then(|owner| owner.get("uid"))
+            .and_then(Value::as_str);
+        let revision = revisions
+            .all()
+            .find(|revision| Some(revision.uid.as_str()) == owner);
         if let Some(revision) = revision {
             found.push(pod(object, &revision.name)?);
         }
     }
-    found.sort_by(|left: &Pod, right: &Pod| (left.created, &left.name).cmp(&(right.created, &right.name)));
+    found.sort_by(|left: &Pod, right: &Pod| {
+        (left.created, &left.name).cmp(&(right.created, &right.name))
+    });
     Ok(found)
 }
 
@@ -34,7 +40,11 @@ fn pod(object: &Value, revision: &RevisionName) -> Result<Pod, Incomplete> {
     let spec = typed.spec.unwrap_or_default();
     let status = typed.status.unwrap_or_default();
     let condition = |kind: &str| {
-        status.conditions.iter().flatten().find(|condition| condition.type_ == kind)
+        status
+            .conditions
+            .iter()
+            .flatten()
+            .find(|condition| condition.type_ == kind)
     };
     let ready_since = condition("Ready")
         .filter(|ready| ready.status == "True")
@@ -43,15 +53,27 @@ fn pod(object: &Value, revision: &RevisionName) -> Result<Pod, Incomplete> {
     let unschedulable = condition("PodScheduled")
         .filter(|scheduled| scheduled.status == "False")
         .map(|scheduled| safe(scheduled.message.as_deref().unwrap_or_default()));
-    let containers = containers(spec.init_containers.as_deref().unwrap_or_default(), status.init_container_statuses.as_deref(), true)
-        .chain(containers(&spec.containers, status.container_statuses.as_deref(), false))
-        .collect();
+    let containers = containers(
+        spec.init_containers.as_deref().unwrap_or_default(),
+        status.init_container_statuses.as_deref(),
+        true,
+    )
+    .chain(containers(
+        &spec.containers,
+        status.container_statuses.as_deref(),
+        false,
+    ))
+    .collect();
     Ok(Pod {
         name: typed.metadata.name.ok_or(missing("name"))?,
         uid: Uid::new(typed.metadata.uid.ok_or(missing("uid"))?),
         revision: revision.clone(),
         node: spec.node_name,
-        created: typed.metadata.creation_timestamp.ok_or(missing("creationTimestamp"))?.0,
+        created: typed
+            .metadata
+            .creation_timestamp
+            .ok_or(missing("creationTimestamp"))?
+            .0,
         deleting: typed.metadata.deletion_timestamp.is_some(),
         ready_since,
         unschedulable,
@@ -73,7 +95,9 @@ fn containers<'a>(
             name: container.name.clone(),
             init,
             image: container.image.clone().unwrap_or_default(),
-            image_id: status.map(|status| status.image_id.clone()).unwrap_or_default(),
+            image_id: status
+                .map(|status| status.image_id.clone())
+                .unwrap_or_default(),
             restarts: status.map_or(0, |status| i64::from(status.restart_count)),
             state: state(status.and_then(|status| status.state.as_ref())),
             last: status
@@ -130,7 +154,10 @@ mod tests {
     use serde_json::json;
 
     fn fixture(name: &str) -> Value {
-        let path = format!("{}/tests/fixtures/faults/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/tests/fixtures/faults/{name}.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
         let whole: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         whole["pod"].clone()
     }
@@ -146,25 +173,39 @@ mod tests {
             template: json!({}),
             change_cause: None,
         };
-        Revisions { newest: Some(revision), older: Vec::new() }
+        Revisions {
+            newest: Some(revision),
+            older: Vec::new(),
+        }
     }
 
     fn read(name: &str) -> Pod {
         let object = fixture(name);
-        let owner = object["metadata"]["ownerReferences"][0]["uid"].as_str().unwrap().to_owned();
-        of_revisions(&revisions(&owner), &[object]).unwrap().remove(0)
+        let owner = object["metadata"]["ownerReferences"][0]["uid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        of_revisions(&revisions(&owner), &[object])
+            .unwrap()
+            .remove(0)
     }
 
     #[test]
     fn another_owners_pod_is_not_ours() {
-        assert_eq!(of_revisions(&revisions("someone else"), &[fixture("bad-args")]).unwrap(), []);
+        assert_eq!(
+            of_revisions(&revisions("someone else"), &[fixture("bad-args")]).unwrap(),
+            []
+        );
     }
 
     #[test]
     fn a_pod_that_cannot_be_read_is_an_error_and_not_an_empty_list() {
         let mut object = fixture("bad-args");
         object["status"]["containerStatuses"] = json!("?");
-        let owner = object["metadata"]["ownerReferences"][0]["uid"].as_str().unwrap().to_owned();
+        let owner = object["metadata"]["ownerReferences"][0]["uid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert!(of_revisions(&revisions(&owner), &[object]).is_err());
     }
 
@@ -174,20 +215,30 @@ mod tests {
         let container = &pod.containers[0];
         assert_eq!(container.restarts, 4);
         assert_eq!(container.newest_termination().unwrap().exit_code, 127);
-        assert!(matches!(&container.state, ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff"));
+        assert!(
+            matches!(&container.state, ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff")
+        );
         assert_eq!(pod.ready_since, None);
     }
 
     #[test]
     fn the_pull_error_is_kept_word_for_word() {
         let pod = read("image-not-found");
-        let ContainerState::Waiting { message, .. } = &pod.containers[0].state else { panic!() };
-        assert!(message.contains("lab30-web-metrics:does-not-exist: not found"), "{message}");
+        let ContainerState::Waiting { message, .. } = &pod.containers[0].state else {
+            panic!()
+        };
+        assert!(
+            message.contains("lab30-web-metrics:does-not-exist: not found"),
+            "{message}"
+        );
     }
 
     #[test]
     fn a_program_that_never_started_has_no_start() {
         let pod = read("no-entrypoint");
-        assert_eq!(pod.containers[0].newest_termination().unwrap().started, None);
+        assert_eq!(
+            pod.containers[0].newest_termination().unwrap().started,
+            None
+        );
     }
 }

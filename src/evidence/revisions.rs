@@ -1,69 +1,38 @@
-//! A workload and its revisions, from the API server's raw JSON.
+//! A workload's revisions, from the API server's raw JSON.
 
 use crate::domain::identity::{RevisionName, TemplateHash, Uid};
+use crate::domain::object::{Incomplete, controller_uid, text};
 use crate::domain::workload::{
-    REVISION_ANNOTATION, ReplicaCounts, Revision, Revisions, TEMPLATE_HASH_LABEL, Workload,
-    WorkloadRef,
+    REVISION_ANNOTATION, Revision, Revisions, TEMPLATE_HASH_LABEL, Workload,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::Selector;
 use serde_json::Value;
-use std::collections::BTreeMap;
-
-/// What an object lacks.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the API server's {kind} has no usable {field}")]
-pub struct Incomplete {
-    /// Which object.
-    pub kind: &'static str,
-    /// Which field.
-    pub field: &'static str,
-}
-
-/// A workload from its raw object.
-///
-/// # Errors
-/// When the object lacks what every stored object has.
-pub fn workload(reference: &WorkloadRef, object: &Value) -> Result<Workload, Incomplete> {
-    let missing = |field| Incomplete { kind: "workload", field };
-    let count = |field: &str| {
-        object.pointer(&format!("/status/{field}")).and_then(Value::as_i64).unwrap_or(0)
-    };
-    Ok(Workload {
-        reference: reference.clone(),
-        uid: Uid::new(text(object, "/metadata/uid").ok_or(missing("uid"))?),
-        resource_version: text(object, "/metadata/resourceVersion")
-            .ok_or(missing("resourceVersion"))?
-            .to_owned(),
-        generation: object
-            .pointer("/metadata/generation")
-            .and_then(Value::as_i64)
-            .ok_or(missing("generation"))?,
-        observed_generation: count("observedGeneration"),
-        labels: strings(object, "/metadata/labels").unwrap_or_default(),
-        annotations: strings(object, "/metadata/annotations"),
-        spec: object.get("spec").cloned().ok_or(missing("spec"))?,
-        counts: ReplicaCounts {
-            total: count("replicas"),
-            updated: count("updatedReplicas"),
-            ready: count("readyReplicas"),
-            available: count("availableReplicas"),
-        },
-    })
-}
 
 /// The label selector of a workload, as a query parameter.
 ///
 /// # Errors
 /// When it has none, or one that can't be read: an empty selector would fit every object.
 pub fn selector(workload: &Workload) -> Result<String, Incomplete> {
-    let unusable = Incomplete { kind: "workload", field: "selector" };
-    let selector = workload.spec.get("selector").cloned().ok_or_else(|| unusable.clone())?;
-    let selector: LabelSelector =
-        serde_json::from_value(selector).map_err(|_| unusable.clone())?;
-    let selector = Selector::try_from(selector).map_err(|_| unusable.clone())?.to_string();
-    if selector.is_empty() { Err(unusable) } else { Ok(selector) }
+    let unusable = Incomplete {
+        kind: "workload",
+        field: "selector",
+    };
+    let selector = workload
+        .spec
+        .get("selector")
+        .cloned()
+        .ok_or_else(|| unusable.clone())?;
+    let selector: LabelSelector = serde_json::from_value(selector).map_err(|_| unusable.clone())?;
+    let selector = Selector::try_from(selector)
+        .map_err(|_| unusable.clone())?
+        .to_string();
+    if selector.is_empty() {
+        Err(unusable)
+    } else {
+        Ok(selector)
+    }
 }
 
 /// The revisions of a Deployment from the ReplicaSets that its selector fits: only those that it controls count.
@@ -79,22 +48,11 @@ pub fn of_deployment(workload: &Workload, replica_sets: &[Value]) -> Result<Revi
     Ok(Revisions::sort(revisions?, workload.template()))
 }
 
-/// The uid of an object's controlling owner.
-pub fn controller_uid(object: &Value) -> Option<&str> {
-    controller(object)?.get("uid").and_then(Value::as_str)
-}
-
-/// An object's controlling owner.
-pub fn controller(object: &Value) -> Option<&Value> {
-    object
-        .pointer("/metadata/ownerReferences")
-        .and_then(Value::as_array)?
-        .iter()
-        .find(|owner| owner.get("controller").and_then(Value::as_bool) == Some(true))
-}
-
 fn revision(replica_set: &Value) -> Result<Revision, Incomplete> {
-    let missing = |field| Incomplete { kind: "ReplicaSet", field };
+    let missing = |field| Incomplete {
+        kind: "ReplicaSet",
+        field,
+    };
     let annotation = |key: &str| {
         replica_set
             .pointer("/metadata/annotations")
@@ -111,11 +69,16 @@ fn revision(replica_set: &Value) -> Result<Revision, Incomplete> {
         uid: Uid::new(text(replica_set, "/metadata/uid").ok_or(missing("uid"))?),
         hash: TemplateHash::new(hash),
         // kubectl reads a missing number as 0 (pkg/util/deployment/deployment.go).
-        number: annotation(REVISION_ANNOTATION).and_then(|number| number.parse().ok()).unwrap_or(0),
+        number: annotation(REVISION_ANNOTATION)
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0),
         created: text(replica_set, "/metadata/creationTimestamp")
             .and_then(|created| created.parse::<Timestamp>().ok())
             .ok_or(missing("creationTimestamp"))?,
-        replicas_wanted: replica_set.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1),
+        replicas_wanted: replica_set
+            .pointer("/spec/replicas")
+            .and_then(Value::as_i64)
+            .unwrap_or(1),
         template: template(replica_set).ok_or(missing("template"))?,
         change_cause: annotation("kubernetes.io/change-cause").map(str::to_owned),
     })
@@ -124,33 +87,28 @@ fn revision(replica_set: &Value) -> Result<Revision, Incomplete> {
 /// A ReplicaSet's template as its Deployment had it: without the label that the controller adds.
 fn template(replica_set: &Value) -> Option<Value> {
     let mut template = replica_set.pointer("/spec/template")?.clone();
-    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+    if let Some(labels) = template
+        .pointer_mut("/metadata/labels")
+        .and_then(Value::as_object_mut)
+    {
         labels.remove(TEMPLATE_HASH_LABEL);
     }
     Some(template)
 }
 
-fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
-    object.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-fn strings(object: &Value, pointer: &str) -> Option<BTreeMap<String, String>> {
-    let map = object.pointer(pointer)?.as_object()?;
-    Some(
-        map.iter()
-            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-            .collect(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::workload::WorkloadKind;
+    use crate::domain::object::workload;
+    use crate::domain::workload::{WorkloadKind, WorkloadRef};
     use serde_json::json;
 
     fn reference() -> WorkloadRef {
-        WorkloadRef { kind: WorkloadKind::Deployment, namespace: "lab30".into(), name: "web".into() }
+        WorkloadRef {
+            kind: WorkloadKind::Deployment,
+            namespace: "lab30".into(),
+            name: "web".into(),
+        }
     }
 
     fn deployment(image: &str) -> Workload {
@@ -195,24 +153,47 @@ mod tests {
         ];
         let revisions = of_deployment(&deployment("web:10"), &sets).unwrap();
         assert_eq!(revisions.newest.unwrap().name.as_str(), "r10");
-        let older: Vec<_> = revisions.older.iter().map(|revision| revision.name.as_str()).collect();
+        let older: Vec<_> = revisions
+            .older
+            .iter()
+            .map(|revision| revision.name.as_str())
+            .collect();
         assert_eq!(older, ["r9"]);
     }
 
     #[test]
     fn while_the_controller_has_not_caught_up_there_is_no_newest() {
-        let sets = [replica_set("r1", "1", "d1", "web:1"), replica_set("r2", "2", "d1", "web:2")];
-        assert_eq!(of_deployment(&deployment("web:3"), &sets).unwrap().newest, None);
+        let sets = [
+            replica_set("r1", "1", "d1", "web:1"),
+            replica_set("r2", "2", "d1", "web:2"),
+        ];
+        assert_eq!(
+            of_deployment(&deployment("web:3"), &sets).unwrap().newest,
+            None
+        );
         // An undo to r1 that the controller has not renumbered yet: r1 has the template, but not the highest number.
-        assert_eq!(of_deployment(&deployment("web:1"), &sets).unwrap().newest, None);
+        assert_eq!(
+            of_deployment(&deployment("web:1"), &sets).unwrap().newest,
+            None
+        );
     }
 
     #[test]
     fn a_template_keeps_fields_that_no_type_of_ours_knows_and_loses_the_hash_label() {
-        let revisions = of_deployment(&deployment("web:1"), &[replica_set("r1", "1", "d1", "web:1")]).unwrap();
+        let revisions = of_deployment(
+            &deployment("web:1"),
+            &[replica_set("r1", "1", "d1", "web:1")],
+        )
+        .unwrap();
         let newest = revisions.newest.unwrap();
-        assert_eq!(newest.template.pointer("/spec/containers/0/futureField"), Some(&json!(1)));
-        assert_eq!(newest.template.pointer("/metadata/labels"), Some(&json!({"app": "web"})));
+        assert_eq!(
+            newest.template.pointer("/spec/containers/0/futureField"),
+            Some(&json!(1))
+        );
+        assert_eq!(
+            newest.template.pointer("/metadata/labels"),
+            Some(&json!({"app": "web"}))
+        );
     }
 
     #[test]

@@ -28,11 +28,15 @@ impl Clock {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         let elapsed = SignedDuration::try_from(self.started.elapsed()).unwrap_or_default();
-        self.started_at.checked_add(elapsed).unwrap_or(self.started_at)
+        self.started_at
+            .checked_add(elapsed)
+            .unwrap_or(self.started_at)
     }
 
     /// How long to sleep until then; zero when it has passed.
     pub fn until(&self, then: Timestamp) -> std::time::Duration {
-        then.duration_since(self.now()).try_into().unwrap_or_default()
+        then.duration_since(self.now())
+            .try_into()
+            .unwrap_or_default()
     }
 }

@@ -10,7 +10,12 @@ const HASH_CHARACTERS: usize = 10;
 
 /// `<workload, 40 characters>-<10 base32 characters of sha256(uid, newest revision at first sight, n)>`, n being how many closed incidents
 /// that pair already has.
-pub fn incident(workload: &str, uid: &Uid, revision: &TemplateHash, closed_before: usize) -> IncidentName {
+pub fn incident(
+    workload: &str,
+    uid: &Uid,
+    revision: &TemplateHash,
+    closed_before: usize,
+) -> IncidentName {
     let identity = format!("{uid}\n{revision}\n{closed_before}");
     let hash = data_encoding::BASE32_NOPAD
         .encode(&Sha256::digest(identity.as_bytes()))
@@ -25,7 +30,9 @@ mod tests {
     use super::*;
 
     fn name(workload: &str, uid: &str, n: usize) -> String {
-        incident(workload, &Uid::new(uid), &TemplateHash::new("5d9f"), n).as_str().to_owned()
+        incident(workload, &Uid::new(uid), &TemplateHash::new("5d9f"), n)
+            .as_str()
+            .to_owned()
     }
 
     #[test]
@@ -37,10 +44,21 @@ mod tests {
 
     #[test]
     fn a_name_is_always_a_kubernetes_name() {
-        for workload in ["web", "a.b.c", &"long-".repeat(50), &format!("{}.-x", "y".repeat(39))] {
+        for workload in [
+            "web",
+            "a.b.c",
+            &"long-".repeat(50),
+            &format!("{}.-x", "y".repeat(39)),
+        ] {
             let name = name(workload, "u", 0);
-            assert!(name.len() <= 51 && !name.contains(".-") && !name.contains("--"), "{name}");
-            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c)));
+            assert!(
+                name.len() <= 51 && !name.contains(".-") && !name.contains("--"),
+                "{name}"
+            );
+            assert!(
+                name.chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
+            );
         }
     }
 }

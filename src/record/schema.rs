@@ -33,7 +33,8 @@ fn is_incident(schema: &Value) -> bool {
 
 fn our_schema() -> Option<Value> {
     let crd = serde_json::to_value(Incident::crd()).ok()?;
-    crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned()
+    crd.pointer("/spec/versions/0/schema/openAPIV3Schema")
+        .cloned()
 }
 
 /// The paths of all properties below `spec` and `status`.
@@ -41,10 +42,19 @@ fn paths(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
     if let Some(items) = schema.get("items") {
         paths(items, path, found);
     }
-    for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+    for (name, property) in schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
         let ours = !path.is_empty() || name == "spec" || name == "status";
         if ours {
-            let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let below = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
             paths(property, &below, found);
             found.insert(below);
         }
@@ -58,7 +68,8 @@ mod tests {
 
     fn served(schema: Value) -> Value {
         let mut schema = schema;
-        schema["x-kubernetes-group-version-kind"] = json!([{"group": "ripcord.dev", "kind": "Incident", "version": "v1alpha1"}]);
+        schema["x-kubernetes-group-version-kind"] =
+            json!([{"group": "ripcord.dev", "kind": "Incident", "version": "v1alpha1"}]);
         json!({"components": {"schemas": {"dev.ripcord.v1alpha1.Incident": schema}}})
     }
 
@@ -70,7 +81,9 @@ mod tests {
     #[test]
     fn an_older_crd_is_told_by_the_field_that_it_lacks() {
         let mut older = our_schema().unwrap();
-        let timeline = older.pointer_mut("/properties/status/properties/timeline/items/properties").unwrap();
+        let timeline = older
+            .pointer_mut("/properties/status/properties/timeline/items/properties")
+            .unwrap();
         timeline.as_object_mut().unwrap().remove("text");
         assert_eq!(missing_fields(&served(older)), ["status.timeline.text"]);
     }

@@ -73,7 +73,11 @@ impl Store {
     ///
     /// # Errors
     /// When they can't be reached or understood.
-    pub async fn of_workload(&self, namespace: &str, uid: &Uid) -> Result<Vec<Incident>, StoreError> {
+    pub async fn of_workload(
+        &self,
+        namespace: &str,
+        uid: &Uid,
+    ) -> Result<Vec<Incident>, StoreError> {
         let selector = format!("{WORKLOAD_LABEL}={uid}");
         let mut incidents = parse_all(self.cluster.incidents(namespace, &selector).await?)?;
         // The label only finds; the spec decides.
@@ -103,7 +107,12 @@ impl Store {
         spec: IncidentSpec,
         closed_before: usize,
     ) -> Result<Opened, StoreError> {
-        let name = name::incident(&spec.workload.name, &spec.workload.uid, &spec.revision.hash, closed_before);
+        let name = name::incident(
+            &spec.workload.name,
+            &spec.workload.uid,
+            &spec.revision.hash,
+            closed_before,
+        );
         let uid = spec.workload.uid.clone();
         let mut incident = Incident::new(name.as_str(), spec);
         incident.metadata.namespace = Some(namespace.to_owned());
@@ -117,7 +126,9 @@ impl Store {
                 let existing = existing.filter(|existing| existing.spec.workload.uid == uid);
                 existing
                     .map(|existing| Opened::Existed(Box::new(existing)))
-                    .ok_or(StoreError::Conflict { name: name.to_string() })
+                    .ok_or(StoreError::Conflict {
+                        name: name.to_string(),
+                    })
             }
             Err(error) => Err(refused(name.as_str(), error)),
         }
@@ -135,7 +146,11 @@ impl Store {
             status.bound();
         }
         let body = body(&bounded)?;
-        match self.cluster.replace_incident_status(&namespace, &name, &body).await {
+        match self
+            .cluster
+            .replace_incident_status(&namespace, &name, &body)
+            .await
+        {
             Ok(object) => parse(object),
             Err(error) => Err(refused(&name, error)),
         }
@@ -147,7 +162,10 @@ fn refused(name: &str, error: ApiError) -> StoreError {
     if error.is_conflict() {
         StoreError::Conflict { name }
     } else if error.is_rejected() || error.is_not_found() {
-        StoreError::NotDurable { name, source: error }
+        StoreError::NotDurable {
+            name,
+            source: error,
+        }
     } else {
         StoreError::Api(error)
     }
@@ -165,7 +183,9 @@ fn parse_all(objects: Vec<Value>) -> Result<Vec<Incident>, StoreError> {
         .map(|mut object| {
             // Items of a list come without their own apiVersion and kind.
             if let Some(fields) = object.as_object_mut() {
-                fields.entry("apiVersion").or_insert_with(|| "ripcord.dev/v1alpha1".into());
+                fields
+                    .entry("apiVersion")
+                    .or_insert_with(|| "ripcord.dev/v1alpha1".into());
                 fields.entry("kind").or_insert_with(|| "Incident".into());
             }
             parse(object)
@@ -189,7 +209,12 @@ fn parse(object: Value) -> Result<Incident, StoreError> {
 
 /// Where an incident stands; `None` for a phase that this version does not know.
 pub fn phase(incident: &Incident) -> Option<Phase> {
-    Phase::parse(incident.status.as_ref().map_or("", |status| status.phase.as_str()))
+    Phase::parse(
+        incident
+            .status
+            .as_ref()
+            .map_or("", |status| status.phase.as_str()),
+    )
 }
 
 /// Whether an incident is over.
@@ -212,6 +237,10 @@ pub fn past(incident: &Incident) -> PastIncident {
         outcome: status.outcome,
         failed,
         revision: incident.spec.revision.hash.clone(),
-        acted_at: status.applied.iter().map(|applied| applied.applied_at).collect(),
+        acted_at: status
+            .applied
+            .iter()
+            .map(|applied| applied.applied_at)
+            .collect(),
     }
 }

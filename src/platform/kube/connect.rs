@@ -59,7 +59,9 @@ pub async fn connect(credentials: &Credentials) -> Result<kube::Client, ConnectE
                 path: "(default)".to_owned(),
                 source,
             })?,
-        None => kube::Config::infer().await.map_err(ConnectError::Inference)?,
+        None => kube::Config::infer()
+            .await
+            .map_err(ConnectError::Inference)?,
     };
     // reliability page, finding 1: the client would re-send a PATCH by itself, up to 15 times.
     config.default_retry = false;

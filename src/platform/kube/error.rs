@@ -145,15 +145,30 @@ mod tests {
 
     #[test]
     fn an_error_never_carries_the_api_servers_text() {
-        let error = refused(422, "Invalid", "Deployment \"web\" is invalid: env PASSWORD=hunter2");
-        assert_eq!(error.to_string(), "patch workload: the API server answered 422 Invalid");
+        let error = refused(
+            422,
+            "Invalid",
+            "Deployment \"web\" is invalid: env PASSWORD=hunter2",
+        );
+        assert_eq!(
+            error.to_string(),
+            "patch workload: the API server answered 422 Invalid"
+        );
         assert!(!format!("{error:?}").contains("hunter2"));
     }
 
     #[test]
     fn unknown_fields_are_named() {
-        let error = refused(400, "BadRequest", "x: strict decoding error: unknown field \"status.plan\"");
-        assert!(error.to_string().ends_with(": unknown field \"status.plan\""));
+        let error = refused(
+            400,
+            "BadRequest",
+            "x: strict decoding error: unknown field \"status.plan\"",
+        );
+        assert!(
+            error
+                .to_string()
+                .ends_with(": unknown field \"status.plan\"")
+        );
     }
 
     #[test]

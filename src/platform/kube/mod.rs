@@ -120,7 +120,8 @@ impl Cluster {
         };
         let failed = result.as_ref().err().and_then(ApiError::kind);
         let seconds = started.elapsed().as_secs_f64();
-        self.observer.observed("kubernetes", operation, seconds, failed);
+        self.observer
+            .observed("kubernetes", operation, seconds, failed);
         result
     }
 
@@ -146,7 +147,8 @@ mod tests {
 
     #[test]
     fn hostile_values_stay_inside_their_parameter() {
-        let call = Call::get("test", "/api/v1/pods".to_owned()).query("labelSelector", "a=b&x=y z\n");
+        let call =
+            Call::get("test", "/api/v1/pods".to_owned()).query("labelSelector", "a=b&x=y z\n");
         let uri = call.build().unwrap().uri().to_string();
         assert_eq!(uri, "/api/v1/pods?labelSelector=a%3Db%26x%3Dy%20z%0A");
     }

@@ -31,7 +31,8 @@ impl Cluster {
     /// # Errors
     /// When the API server does not answer or refuses.
     pub async fn workload(&self, reference: &WorkloadRef) -> Result<Option<Value>, ApiError> {
-        self.json_or_none(Call::get("get workload", workload(reference))).await
+        self.json_or_none(Call::get("get workload", workload(reference)))
+            .await
     }
 
     /// One pod; `None` where there is none.
@@ -47,7 +48,11 @@ impl Cluster {
     ///
     /// # Errors
     /// When the API server does not answer or refuses.
-    pub async fn replica_set(&self, namespace: &str, name: &str) -> Result<Option<Value>, ApiError> {
+    pub async fn replica_set(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Value>, ApiError> {
         let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{name}");
         self.json_or_none(Call::get("get replicaset", path)).await
     }
@@ -56,9 +61,14 @@ impl Cluster {
     ///
     /// # Errors
     /// When the API server does not answer or refuses.
-    pub async fn replica_sets(&self, namespace: &str, selector: &str) -> Result<Vec<Value>, ApiError> {
+    pub async fn replica_sets(
+        &self,
+        namespace: &str,
+        selector: &str,
+    ) -> Result<Vec<Value>, ApiError> {
         let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets");
-        self.list(Call::get("list replicasets", path).query("labelSelector", selector)).await
+        self.list(Call::get("list replicasets", path).query("labelSelector", selector))
+            .await
     }
 
     /// The pods that a label selector fits: the list's items.
@@ -67,7 +77,8 @@ impl Cluster {
     /// When the API server does not answer or refuses.
     pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<Value>, ApiError> {
         let path = format!("/api/v1/namespaces/{namespace}/pods");
-        self.list(Call::get("list pods", path).query("labelSelector", selector)).await
+        self.list(Call::get("list pods", path).query("labelSelector", selector))
+            .await
     }
 
     /// The Events about one object, by its uid: the list's items.
@@ -108,7 +119,11 @@ impl Cluster {
     /// # Errors
     /// When the API server does not answer or refuses.
     pub async fn namespace(&self, name: &str) -> Result<Option<Value>, ApiError> {
-        self.json_or_none(Call::get("get namespace", format!("/api/v1/namespaces/{name}"))).await
+        self.json_or_none(Call::get(
+            "get namespace",
+            format!("/api/v1/namespaces/{name}"),
+        ))
+        .await
     }
 
     /// Sends a JSON Patch to a workload; with `dry_run` the API server does all but store it. Returns the object as it is, or would be.
@@ -121,7 +136,11 @@ impl Cluster {
         patch: &Value,
         dry_run: bool,
     ) -> Result<Value, ApiError> {
-        let operation = if dry_run { "rehearse patch" } else { "patch workload" };
+        let operation = if dry_run {
+            "rehearse patch"
+        } else {
+            "patch workload"
+        };
         let mut call = Call::write(operation, Method::PATCH, workload(reference), patch);
         call.content_type = "application/json-patch+json";
         if dry_run {
@@ -150,7 +169,10 @@ impl Cluster {
         let mut call = Call::write("review access", Method::POST, path, &review);
         call.query.clear();
         let answer = self.json(call).await?;
-        Ok(answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or(false))
+        Ok(answer
+            .pointer("/status/allowed")
+            .and_then(Value::as_bool)
+            .unwrap_or(false))
     }
 
     /// Creates an Event (`events.k8s.io/v1`).
@@ -159,7 +181,8 @@ impl Cluster {
     /// When the API server does not answer or refuses: 409 `AlreadyExists` where it was told before.
     pub async fn create_event(&self, namespace: &str, event: &Value) -> Result<Value, ApiError> {
         let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
-        self.json(Call::write("create event", Method::POST, path, event)).await
+        self.json(Call::write("create event", Method::POST, path, event))
+            .await
     }
 
     /// The Incidents of one namespace, those of one label selector where it is not empty: the list's items.
@@ -187,9 +210,14 @@ impl Cluster {
     ///
     /// # Errors
     /// When the API server does not answer or refuses: 409 `AlreadyExists` where there is one of that name.
-    pub async fn create_incident(&self, namespace: &str, incident: &Value) -> Result<Value, ApiError> {
+    pub async fn create_incident(
+        &self,
+        namespace: &str,
+        incident: &Value,
+    ) -> Result<Value, ApiError> {
         let path = incidents(namespace);
-        self.json(Call::write("create incident", Method::POST, path, incident)).await
+        self.json(Call::write("create incident", Method::POST, path, incident))
+            .await
     }
 
     /// Replaces an Incident's status; the body's `metadata.resourceVersion` is the compare-and-swap.
@@ -203,7 +231,8 @@ impl Cluster {
         incident: &Value,
     ) -> Result<Value, ApiError> {
         let path = format!("{}/{name}/status", incidents(namespace));
-        self.json(Call::write("save incident", Method::PUT, path, incident)).await
+        self.json(Call::write("save incident", Method::PUT, path, incident))
+            .await
     }
 
     /// The schemas that the API server serves for our group (OpenAPI v3 discovery: every account may read it).
@@ -225,4 +254,7 @@ impl Cluster {
     }
 }
 
-const _: () = assert!(FIELD_MANAGER.len() <= 128, "a field manager has 128 characters at most");
+const _: () = assert!(
+    FIELD_MANAGER.len() <= 128,
+    "a field manager has 128 characters at most"
+);
