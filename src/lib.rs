@@ -3,4 +3,5 @@
 pub mod domain;
 pub mod evidence;
 pub mod platform;
+pub mod notify;
 pub mod record;

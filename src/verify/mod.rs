@@ -1,0 +1,6 @@
+//! Whether a written plan has helped. [`judge`] is pure; [`watch`] asks what only the end of the soak needs.
+
+pub mod judge;
+pub mod watch;
+
+pub use judge::{Judgement, Look, begin, judge};
