@@ -161,6 +161,16 @@ pub struct VerifySpec {
     pub http: Option<HttpProbe>,
 }
 
+impl Default for VerifySpec {
+    fn default() -> Self {
+        Self {
+            timeout: SignedDuration::from_mins(5),
+            soak: SignedDuration::from_mins(1),
+            http: None,
+        }
+    }
+}
+
 /// `verify.http:`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpProbe {

@@ -3,7 +3,7 @@
 use crate::action::Applied;
 use crate::domain::incident::VerificationRecord;
 use crate::domain::observed::Observed;
-use crate::domain::plan::Plan;
+use crate::domain::policy::VerifySpec;
 use crate::domain::text::truncate;
 use crate::domain::time::{human, since, whole_seconds};
 use crate::domain::workload::{Pod, Revisions, Workload};
@@ -81,11 +81,10 @@ impl Judgement {
 }
 
 /// The record of a verification that begins now.
-pub fn begin(plan: &Plan, workload: &Workload, now: Timestamp) -> VerificationRecord {
-    let soak = plan
-        .verify
+pub fn begin(spec: &VerifySpec, longest_run_seconds: i64, workload: &Workload, now: Timestamp) -> VerificationRecord {
+    let soak = spec
         .soak
-        .max(SignedDuration::from_secs(plan.longest_run_seconds.saturating_mul(2)))
+        .max(SignedDuration::from_secs(longest_run_seconds.saturating_mul(2)))
         .max(SignedDuration::from_secs(workload.min_ready_seconds()))
         .min(LONGEST_SOAK);
     VerificationRecord {
@@ -94,7 +93,7 @@ pub fn begin(plan: &Plan, workload: &Workload, now: Timestamp) -> VerificationRe
         seen: String::new(),
         whole_since: None,
         soak_seconds: soak.as_secs(),
-        timeout_seconds: plan.verify.timeout.as_secs(),
+        timeout_seconds: spec.timeout.as_secs(),
         restarts_at_start: 0,
         judgement: "NotYet".to_owned(),
         message: "the write was accepted".to_owned(),

@@ -1,0 +1,177 @@
+//! Drives one incident from its first look to its end. Level triggered: every turn reads the record anew, so that a restart, another
+//! process and a lost answer are the same path as the usual one.
+
+use super::context::Context;
+use super::gather::{self, status, workload_of};
+use super::step::{Claim, Effect, HOLD_FOR, Input, Step, Wake, may_drive, step};
+use super::tell;
+use super::{acting, watching};
+use crate::config::Config;
+use crate::domain::incident::{Holder, IncidentStatus, Phase};
+use crate::domain::observed::Observed;
+use crate::domain::workload::WorkloadRef;
+use crate::record::crd::Incident;
+use crate::record::store::{self, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// After a conflict or an error the record is read again; not at once, or two processes would chase each other.
+const AFTER_CONFLICT: SignedDuration = SignedDuration::from_millis(200);
+pub(super) const AFTER_ERROR: SignedDuration = SignedDuration::from_secs(5);
+
+/// Drives one incident until it is closed or the process stops. `news` wakes it early: another alert joined, or the configuration changed.
+pub(super) async fn drive(context: Context, namespace: String, name: String, news: Arc<Notify>, stop: CancellationToken) {
+    loop {
+        if stop.is_cancelled() {
+            return;
+        }
+        let wake = match turn(&context, &namespace, &name).await {
+            Ok(wake) => wake,
+            Err(StoreError::Conflict { .. }) => in_a_while(&context, AFTER_CONFLICT),
+            Err(error) => {
+                tell::record_failed(&namespace, &name, &error);
+                in_a_while(&context, AFTER_ERROR)
+            }
+        };
+        let Wake::At(then) = wake else {
+            if wake == Wake::Never {
+                return;
+            }
+            continue;
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = news.notified() => {}
+            () = tokio::time::sleep(context.clock.until(then)) => {}
+        }
+    }
+}
+
+pub(super) fn in_a_while(context: &Context, after: SignedDuration) -> Wake {
+    let now = context.clock.now();
+    Wake::At(now.checked_add(after).unwrap_or(now))
+}
+
+/// One turn: read the record, do what its phase asks for, save.
+async fn turn(context: &Context, namespace: &str, name: &str) -> Result<Wake, StoreError> {
+    let Some(mut incident) = context.store.get(namespace, name).await? else {
+        return Ok(Wake::Never);
+    };
+    let now = context.clock.now();
+    let phase = store::phase(&incident);
+    match may_drive(&status(&incident), &context.process, now) {
+        Err(until) => return Ok(Wake::At(until)),
+        Ok(Claim::NotNeeded) => {}
+        Ok(Claim::Renew) => {
+            let claimed = step(&incident, Input::Claimed { holder: context.process.clone() }, now);
+            incident = save(context, &incident, claimed).await?.0;
+        }
+    }
+    let Some(reference) = workload_of(&incident) else {
+        return Ok(Wake::Never);
+    };
+    let config = context.config();
+    match phase {
+        None | Some(Phase::Closed) => Ok(Wake::Never),
+        Some(Phase::Observing | Phase::Deciding | Phase::Waiting) => decide(context, &config, &incident, &reference).await,
+        Some(Phase::Held) => reconsider(context, &config, &incident, &reference).await,
+        Some(Phase::Acting) => acting::act(context, &config, &incident, &reference).await,
+        Some(Phase::Verifying) => watching::watch(context, &config, &incident, &reference).await,
+    }
+}
+
+/// Asks everything and decides.
+async fn decide(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Result<Wake, StoreError> {
+    let full = gather::full(context, config, incident, reference).await;
+    let input = match &full.case.evidence.workload {
+        Observed::Absent => Input::Gone,
+        Observed::Known(workload) if workload.uid != incident.spec.workload.uid => Input::Gone,
+        Observed::Known(_) | Observed::Unavailable(_) => Input::Looked(Box::new(full.looked(config))),
+    };
+    advance(context, incident, input).await
+}
+
+/// Held: looks lightly, and decides again only when what the hold was decided on has changed.
+async fn reconsider(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Result<Wake, StoreError> {
+    let (live, looked) = gather::light(context, config, incident, reference).await;
+    let input = match &live.workload {
+        Observed::Absent => Input::Gone,
+        Observed::Known(workload) if workload.uid != incident.spec.workload.uid => Input::Gone,
+        Observed::Known(_) if looked.decided_on != status(incident).decided_on => {
+            return decide(context, config, incident, reference).await;
+        }
+        Observed::Known(_) | Observed::Unavailable(_) => Input::Looked(Box::new(looked)),
+    };
+    advance(context, incident, input).await
+}
+
+/// Takes the step, saves it, and only then carries its effects out.
+pub(super) async fn advance(context: &Context, incident: &Incident, input: Input) -> Result<Wake, StoreError> {
+    let taken = step(incident, input, context.clock.now());
+    let (_, wake) = save(context, incident, taken).await?;
+    Ok(wake)
+}
+
+async fn save(context: &Context, incident: &Incident, taken: Step) -> Result<(Incident, Wake), StoreError> {
+    let Step { status: mut next, effects, wake } = taken;
+    let before = status(incident);
+    if matches!(Phase::parse(&next.phase), Some(Phase::Acting | Phase::Verifying)) {
+        // Whoever saves one of these phases drives it: every save renews the hold.
+        let now = context.clock.now();
+        next.holder = Some(Holder { id: context.process.clone(), deadline: now.checked_add(HOLD_FOR).unwrap_or(now) });
+    }
+    let renewed = wake == Wake::Now;
+    let saved = if renewed || worth_saving(&before, &next) {
+        let mut changed = incident.clone();
+        changed.status = Some(next);
+        let saved = context.store.save(&changed).await?;
+        tell::moved(context, &before, &saved);
+        saved
+    } else {
+        incident.clone()
+    };
+    for effect in effects {
+        carry_out(context, &saved, effect).await;
+    }
+    Ok((saved, wake))
+}
+
+/// Whether a state differs in more than the time of the last look. What is not saved is seen again in the next look.
+fn worth_saving(before: &IncidentStatus, next: &IncidentStatus) -> bool {
+    fn settled(status: &IncidentStatus) -> IncidentStatus {
+        let mut settled = status.clone();
+        settled.next_check = None;
+        settled.message.clear();
+        settled.evidence.clear();
+        settled.holder = None;
+        for sighting in &mut settled.memory.sightings {
+            sighting.last_seen = Timestamp::UNIX_EPOCH;
+        }
+        settled.last_symptom_at = settled.last_symptom_at.map(minute);
+        if let Some(verdict) = &mut settled.verdict {
+            verdict.message.clear();
+            verdict.guards.clear();
+        }
+        if let Some(record) = &mut settled.verification {
+            record.message.clear();
+            record.last_progress = minute(record.last_progress);
+        }
+        settled
+    }
+    settled(before) != settled(next)
+}
+
+fn minute(instant: Timestamp) -> Timestamp {
+    Timestamp::from_second(instant.as_second() / 60 * 60).unwrap_or(instant)
+}
+
+async fn carry_out(context: &Context, incident: &Incident, effect: Effect) {
+    match effect {
+        Effect::Announce { what, note } => tell::announce(context, incident, what, &note).await,
+        Effect::CountDecision { policy, mode, verdict } => tell::decided(context, incident, &policy, mode, &verdict),
+        Effect::CountEnding(ending) => tell::ended(context, incident, ending),
+    }
+}

@@ -1,0 +1,277 @@
+//! From an incident to its case: evidence, diagnosis, proposal, verdict. The stages in order, and nothing else.
+
+use super::context::Context;
+use super::step::{Decided, Looked};
+use crate::action;
+use crate::config::Config;
+use crate::decision;
+use crate::diagnosis;
+use crate::domain::case::{Case, IncidentFacts, PolicyChoice, StepTaken};
+use crate::domain::evidence::{Evidence, Metrics};
+use crate::domain::incident::IncidentStatus;
+use crate::domain::observed::Observed;
+use crate::domain::plan::{Plan, Refusal, Rehearsal, RevisionMark};
+use crate::domain::policy::Mode;
+use crate::domain::verdict::Verdict;
+use crate::domain::workload::{
+    ACTION_ANNOTATION, REVISION_ANNOTATION, Workload, WorkloadKind, WorkloadRef,
+};
+use crate::evidence::live::{self, Live};
+use crate::evidence::{history, prometheus};
+use crate::record::crd::Incident;
+use crate::record::store::{self, StoreError};
+use crate::remedy;
+use sha2::{Digest, Sha256};
+
+/// Everything that a full look found.
+pub(super) struct Full {
+    pub(super) case: Case,
+    pub(super) proposal: Result<Plan, Refusal>,
+    pub(super) rehearsal: Option<Rehearsal>,
+    pub(super) verdict: Verdict,
+    pub(super) mode: Mode,
+}
+
+/// Which workload an incident is about; `None` for a kind that this version does not know.
+pub(super) fn workload_of(incident: &Incident) -> Option<WorkloadRef> {
+    Some(WorkloadRef {
+        kind: WorkloadKind::parse(&incident.spec.workload.kind)?,
+        namespace: incident.metadata.namespace.clone()?,
+        name: incident.spec.workload.name.clone(),
+    })
+}
+
+/// Asks every source, diagnoses, proposes, and lets the guards decide; where only the rehearsal is missing, rehearses and decides again.
+pub(super) async fn full(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Full {
+    let evidence = evidence(context, config, incident, reference).await;
+    let case = case(context, config, incident, reference, evidence);
+    let proposal = remedy::propose(&case);
+    let mut verdict = decision::decide(&case, proposal.as_ref(), None);
+    let mut rehearsal = None;
+    if let (Ok(plan), Some(workload)) = (&proposal, case.workload())
+        && decision::only_rehearsal_missing(&verdict)
+    {
+        let outcome = action::rehearse(&context.cluster, plan, workload).await;
+        verdict = decision::decide(&case, proposal.as_ref(), Some(&outcome));
+        rehearsal = Some(outcome);
+    }
+    let mode = decision::effective_mode(&case).unwrap_or(Mode::Off);
+    Full { case, proposal, rehearsal, verdict, mode }
+}
+
+/// Asks the live API alone: whether it still fails, and is still the same.
+pub(super) async fn light(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> (Live, Looked) {
+    let live = live::read(&context.cluster, reference).await;
+    let looked = light_from(context, config, incident, &live);
+    (live, looked)
+}
+
+/// The same from a reading that is already there.
+pub(super) fn light_from(context: &Context, config: &Config, incident: &Incident, live: &Live) -> Looked {
+    let unasked = || "not asked in this look".to_owned();
+    let mut evidence = Evidence {
+        gathered_at: context.clock.now(),
+        workload: live.workload.clone(),
+        revisions: live.revisions.clone(),
+        pods: live.pods.clone(),
+        events: Observed::Unavailable(unasked()),
+        logs: Vec::new(),
+        metrics: Metrics {
+            waiting: Observed::Unavailable(unasked()),
+            restarts: Observed::Unavailable(unasked()),
+            terminations: Observed::Unavailable(unasked()),
+            replicas: Observed::Unavailable(unasked()),
+        },
+        history: Observed::Unavailable(unasked()),
+        rolled_out_at: Observed::Unavailable(unasked()),
+        past: Observed::Unavailable(unasked()),
+        namespace_mode: Observed::Unavailable(unasked()),
+        memory: status(incident).memory,
+    };
+    remember(&mut evidence);
+    let diagnosis = diagnosis::diagnose(&evidence, &config.limits);
+    looked(config, &evidence, diagnosis, None)
+}
+
+impl Full {
+    /// What the state machine is told of it.
+    pub(super) fn looked(self, config: &Config) -> Looked {
+        let facts = diagnosis::facts(&self.case.evidence, &self.case.diagnosis);
+        let next_steps = decision::next_steps(&self.case, self.proposal.as_ref(), &self.verdict);
+        let decided = Decided {
+            facts,
+            next_steps,
+            verdict: self.verdict,
+            plan: self.proposal.ok().map(Box::new),
+            rehearsal: self.rehearsal,
+            policy: match &self.case.policy {
+                PolicyChoice::Chosen(policy) => policy.name.clone(),
+                PolicyChoice::CauseNotCovered(_) | PolicyChoice::NoMatch => String::new(),
+            },
+            mode: self.mode,
+        };
+        looked(config, &self.case.evidence, self.case.diagnosis.clone(), Some(decided))
+    }
+}
+
+fn looked(
+    config: &Config,
+    evidence: &Evidence,
+    diagnosis: crate::domain::diagnosis::Diagnosis,
+    decided: Option<Decided>,
+) -> Looked {
+    let newest = evidence.revisions.known().and_then(|revisions| revisions.newest.as_ref());
+    Looked {
+        newest: newest.map(mark),
+        diagnosis,
+        complete: newest.is_some() && evidence.pods.known().is_some(),
+        memory: evidence.memory.clone(),
+        decided,
+        decided_on: evidence
+            .workload
+            .known()
+            .map(|workload| decided_on(workload, &config.digest))
+            .unwrap_or_default(),
+    }
+}
+
+/// A revision's mark.
+pub(super) fn mark(revision: &crate::domain::workload::Revision) -> RevisionMark {
+    RevisionMark {
+        name: revision.name.clone(),
+        hash: revision.hash.clone(),
+        number: revision.number,
+    }
+}
+
+/// A digest of everything that makes a hold worth deciding again: the workload's spec, labels and annotations (not what controllers and
+/// Ripcord itself write there) and the configuration.
+pub(super) fn decided_on(workload: &Workload, configuration: &str) -> String {
+    let machine_made = [REVISION_ANNOTATION, ACTION_ANNOTATION, "kubernetes.io/change-cause"];
+    let annotations: Vec<_> = workload
+        .annotations
+        .iter()
+        .flatten()
+        .filter(|(key, _)| !machine_made.contains(&key.as_str()))
+        .collect();
+    let text = serde_json::json!([workload.spec, workload.labels, annotations, configuration]).to_string();
+    data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
+}
+
+async fn evidence(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Evidence {
+    let namespace = &reference.namespace;
+    let gathered_at = context.clock.now();
+    let (live, namespace_mode, past) = tokio::join!(
+        live::read(&context.cluster, reference),
+        live::namespace_mode(&context.cluster, namespace),
+        past(context, incident, namespace),
+    );
+    let Live { workload, revisions, pods } = live;
+    let port = context.prometheus(config);
+    let named: Vec<_> = pods
+        .known()
+        .into_iter()
+        .flatten()
+        .map(|pod| (pod.name.clone(), pod.uid.clone()))
+        .collect();
+    let (voices, metrics, (history, rolled_out_at)) = tokio::join!(
+        live::voices(&context.cluster, namespace, &pods),
+        prometheus::gather(&*port, namespace, &reference.name, &named),
+        async {
+            match &revisions {
+                Observed::Known(revisions) => {
+                    let settings = &config.prometheus;
+                    history::gather(&*port, namespace, revisions, gathered_at, settings.lookback, settings.step).await
+                }
+                Observed::Absent | Observed::Unavailable(_) => {
+                    let why = "the revisions could not be read".to_owned();
+                    (Observed::Unavailable(why.clone()), Observed::Unavailable(why))
+                }
+            }
+        },
+    );
+    let (events, logs) = voices;
+    let mut evidence = Evidence {
+        gathered_at,
+        workload,
+        revisions,
+        pods,
+        events,
+        logs,
+        metrics,
+        history,
+        rolled_out_at,
+        past,
+        namespace_mode,
+        memory: status(incident).memory,
+    };
+    remember(&mut evidence);
+    evidence
+}
+
+fn remember(evidence: &mut Evidence) {
+    if let Observed::Known(pods) = &evidence.pods {
+        evidence.memory =
+            diagnosis::remember(&evidence.memory, pods, &evidence.events, evidence.gathered_at);
+    }
+}
+
+async fn past(context: &Context, incident: &Incident, namespace: &str) -> Observed<Vec<crate::domain::evidence::PastIncident>> {
+    match context.store.of_workload(namespace, &incident.spec.workload.uid).await {
+        Ok(incidents) => Observed::Known(
+            incidents
+                .iter()
+                .filter(|other| other.metadata.name != incident.metadata.name)
+                .map(store::past)
+                .collect(),
+        ),
+        Err(error @ StoreError::NotUnderstood { .. }) => Observed::Unavailable(error.to_string()),
+        Err(error) => Observed::Unavailable(error.to_string()),
+    }
+}
+
+fn case(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef, evidence: Evidence) -> Case {
+    let status = status(incident);
+    let diagnosis = diagnosis::diagnose(&evidence, &config.limits);
+    let mut alert_names: Vec<String> = status.alerts.iter().map(|alert| alert.name.clone()).collect();
+    alert_names.push(incident.spec.alert.name.clone());
+    alert_names.sort();
+    alert_names.dedup();
+    let policy = decision::choose_policy(&config.policies, reference, &alert_names, &diagnosis);
+    Case {
+        now: context.clock.now(),
+        workload: reference.clone(),
+        incident: IncidentFacts {
+            name: store::name_of(incident),
+            opened_at: incident.spec.alert.received_at,
+            alert_names,
+            failed: status.failed_revisions.clone(),
+            steps: steps(&status),
+        },
+        evidence,
+        diagnosis,
+        policy,
+        limits: config.limits.clone(),
+        mode: config.mode,
+        scope: config.namespaces.clone(),
+    }
+}
+
+fn steps(status: &IncidentStatus) -> Vec<StepTaken> {
+    status
+        .applied
+        .iter()
+        .map(|applied| StepTaken {
+            action_id: applied.action_id.clone(),
+            remedy_index: usize::try_from(applied.remedy_index).unwrap_or(usize::MAX),
+            revision: applied.revision.clone(),
+            applied_at: applied.applied_at,
+            failed: applied.result == "Failed",
+        })
+        .collect()
+}
+
+/// An incident's status; empty for one that was only just created.
+pub(super) fn status(incident: &Incident) -> IncidentStatus {
+    incident.status.clone().unwrap_or_default()
+}

@@ -1,0 +1,90 @@
+//! How this process and what it stands on are: asked in the background, told at once.
+
+use super::context::Context;
+use crate::intake::Readiness;
+use crate::record::schema;
+use crate::telemetry::events::DependencyChanged;
+use crate::telemetry::labels::Dependency;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What was found out last; a clone is the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Health {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct State {
+    /// `None` = the API server answers and has our schema; else why records are not durable.
+    not_durable: Option<String>,
+    prometheus: Option<String>,
+    asked: bool,
+}
+
+impl Health {
+    fn state(&self) -> State {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why nothing can be recorded now, and so nothing may be done.
+    pub(super) fn not_durable(&self) -> Option<String> {
+        let state = self.state();
+        if state.asked { state.not_durable } else { Some("starting".to_owned()) }
+    }
+
+    /// For `/-/ready`. Prometheus away is ready all the same: a webhook that can't reach us can't be held.
+    pub(super) fn readiness(&self) -> Readiness {
+        let state = self.state();
+        let line = |name: &str, problem: &Option<String>| match problem {
+            _ if !state.asked => format!("{name}: not asked yet"),
+            None => format!("{name}: ok"),
+            Some(why) => format!("{name}: {why}"),
+        };
+        Readiness {
+            ready: state.asked && state.not_durable.is_none(),
+            lines: vec![
+                "configuration: ok".to_owned(),
+                line("kubernetes", &state.not_durable),
+                line("prometheus", &state.prometheus),
+            ],
+        }
+    }
+
+    /// Asks both.
+    pub(super) async fn ask(&self, context: &Context) {
+        let config = context.config();
+        let port = context.prometheus(&config);
+        let (schemas, up) = tokio::join!(context.cluster.served_schemas(), port.up());
+        let not_durable = match schemas {
+            Ok(served) => lacking(&schema::missing_fields(&served)),
+            Err(error) if error.is_not_found() => {
+                Some("the CRD incidents.ripcord.dev is missing: kubectl apply -f deploy/base/crd.yaml".to_owned())
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        let prometheus = match up {
+            Ok(true) => None,
+            Ok(false) => Some("it answers, but `up` of kube-state-metrics is not 1 (prometheus.matchers)".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        let fresh = State { not_durable, prometheus, asked: true };
+        let before = std::mem::replace(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner), fresh.clone());
+        tell(context, Dependency::Kubernetes, before.asked, &before.not_durable, &fresh.not_durable);
+        tell(context, Dependency::Prometheus, before.asked, &before.prometheus, &fresh.prometheus);
+    }
+}
+
+fn tell(context: &Context, dependency: Dependency, asked: bool, before: &Option<String>, after: &Option<String>) {
+    if !asked || before.is_none() != after.is_none() {
+        let detail = after.as_deref().unwrap_or_default();
+        DependencyChanged { dependency, up: after.is_none(), detail }.emit(&context.metrics);
+    }
+}
+
+fn lacking(missing: &[String]) -> Option<String> {
+    let first = missing.first()?;
+    Some(format!(
+        "the cluster's CRD is older than this binary: it lacks {first} and {} more fields (kubectl apply -f deploy/base/crd.yaml)",
+        missing.len().saturating_sub(1)
+    ))
+}

@@ -1,0 +1,309 @@
+//! A delivery of alerts to incidents: recorded or counted, each alert, before the answer is sent.
+
+use super::context::Context;
+use super::gather::{decided_on, mark, status};
+use super::ledger::Known;
+use super::resolve::{Resolved, resolve};
+use crate::config::Config;
+use crate::domain::alert::{AlertKey, AlertRecord, AlertSeen, AlertStatus, Hint};
+use crate::domain::incident::Ending;
+use crate::domain::observed::Observed;
+use crate::domain::workload::{Revision, Workload, WorkloadIdentity};
+use crate::evidence::live;
+use crate::intake::{Delivery, Receipt, Receiver, Unavailable};
+use crate::record::crd::{Incident, IncidentSpec};
+use crate::record::store::{Opened, StoreError, is_closed, name_of};
+use crate::telemetry::SkipReason;
+use crate::telemetry::events::{AlertSkipped, IncidentOpened};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Another writer between our reading and our writing is rare, and five in a row mean something else is wrong.
+const TRIES: usize = 5;
+/// The controller makes a new template's ReplicaSet within milliseconds; alerts come seconds later.
+const CONTROLLER_LAG: Duration = Duration::from_millis(300);
+
+/// What became of one alert.
+enum Fate {
+    Recorded,
+    Skipped(SkipReason),
+}
+
+/// Takes deliveries for the engine.
+#[derive(Clone)]
+pub struct Intake {
+    context: Context,
+}
+
+impl Intake {
+    /// An intake for a context.
+    pub fn new(context: Context) -> Self {
+        Self { context }
+    }
+}
+
+impl Receiver for Intake {
+    async fn receive(&self, delivery: Delivery) -> Result<Receipt, Unavailable> {
+        if let Some(why) = self.context.health.not_durable() {
+            return Err(Unavailable(why));
+        }
+        let config = self.context.config();
+        let mut receipt = Receipt::default();
+        for alert in &delivery.alerts {
+            match self.one(&config, alert).await? {
+                Fate::Recorded => receipt.recorded += 1,
+                Fate::Skipped(reason) => {
+                    receipt.skipped += 1;
+                    AlertSkipped { reason, count: 1, alert: &alert.name, detail: "" }.emit(&self.context.metrics);
+                }
+            }
+        }
+        if delivery.truncated > 0 {
+            self.truncated(&config, &delivery).await?;
+        }
+        Ok(receipt)
+    }
+}
+
+impl Intake {
+    async fn one(&self, config: &Config, alert: &AlertSeen) -> Result<Fate, Unavailable> {
+        let Some(namespace) = &alert.namespace else {
+            return Ok(Fate::Skipped(SkipReason::NoNamespace));
+        };
+        if self.context.own_namespace.as_ref() == Some(namespace) {
+            return Ok(Fate::Skipped(SkipReason::OwnNamespace));
+        }
+        if !config.namespaces.contains(namespace) {
+            return Ok(Fate::Skipped(SkipReason::OutOfScope));
+        }
+        if alert.status == AlertStatus::Resolved {
+            self.resolved(namespace, &alert.key).await?;
+            return Ok(Fate::Skipped(SkipReason::Resolved));
+        }
+        match self.context.ledger.get(&alert.key) {
+            Some(Known::Recorded(_)) => return Ok(Fate::Skipped(SkipReason::AlreadyKnown)),
+            Some(Known::Resolved) => return Ok(Fate::Skipped(SkipReason::Resolved)),
+            None => {}
+        }
+        match &alert.hint {
+            Hint::Namespace => self.aggregate(config, namespace, alert).await,
+            hint @ (Hint::Workload { .. } | Hint::Pod { .. }) => {
+                let fate = self.follow(config, namespace, hint, alert).await?;
+                Ok(fate)
+            }
+        }
+    }
+
+    /// An alert that names no workload: Prometheus says which containers wait in its namespace, and each of their workloads is looked at.
+    async fn aggregate(&self, config: &Config, namespace: &str, alert: &AlertSeen) -> Result<Fate, Unavailable> {
+        let port = self.context.prometheus(config);
+        let waiting = port.waiting_in_namespace(namespace).await;
+        let waiting = waiting.map_err(|error| Unavailable(error.to_string()))?;
+        let pods: BTreeSet<_> = waiting.into_iter().map(|series| (series.pod, series.uid)).collect();
+        let mut fate = Fate::Skipped(SkipReason::NoWorkload);
+        for (name, uid) in pods {
+            let hint = Hint::Pod { name, uid: Some(uid) };
+            if let Fate::Recorded = self.follow(config, namespace, &hint, alert).await? {
+                fate = Fate::Recorded;
+            }
+        }
+        Ok(fate)
+    }
+
+    /// A group that was cut: the namespaces of the alerts that are there are asked for the others.
+    async fn truncated(&self, config: &Config, delivery: &Delivery) -> Result<(), Unavailable> {
+        let mut asked = BTreeSet::new();
+        for alert in delivery.alerts.iter().filter(|alert| alert.status == AlertStatus::Firing) {
+            if let Some(namespace) = &alert.namespace
+                && config.namespaces.contains(namespace)
+                && asked.insert(namespace)
+            {
+                self.aggregate(config, namespace, alert).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn follow(&self, config: &Config, namespace: &str, hint: &Hint, alert: &AlertSeen) -> Result<Fate, Unavailable> {
+        let workload = match resolve(&self.context.cluster, namespace, hint).await? {
+            Resolved::Workload(workload) => workload,
+            Resolved::Nowhere(reason) => return Ok(Fate::Skipped(reason)),
+        };
+        let reference = &workload.reference;
+        let fits = config.policies.iter().any(|policy| {
+            let names = std::iter::once(alert.name.as_str());
+            policy.matches.fits(reference.kind, namespace, &reference.name, names)
+        });
+        if !fits {
+            return Ok(Fate::Skipped(SkipReason::NoPolicy));
+        }
+        self.record(config, &workload, alert).await.map_err(|error| Unavailable(error.to_string()))
+    }
+
+    /// Joins the open incident of the workload, or opens one.
+    async fn record(&self, config: &Config, workload: &Workload, alert: &AlertSeen) -> Result<Fate, StoreError> {
+        let namespace = &workload.reference.namespace;
+        let record = AlertRecord {
+            name: alert.name.clone(),
+            fingerprint: alert.key.fingerprint.clone(),
+            starts_at: alert.key.starts_at,
+            received_at: self.context.clock.now(),
+            resolved: false,
+        };
+        for _ in 0..TRIES {
+            let incidents = self.context.store.of_workload(namespace, &workload.uid).await?;
+            if let Some(open) = incidents.iter().find(|incident| !is_closed(incident)) {
+                match self.join(open, &record).await {
+                    Err(StoreError::Conflict { .. }) => continue,
+                    joined => return joined,
+                }
+            }
+            let Some(newest) = self.newest(workload).await else {
+                break;
+            };
+            if let Some(reason) = known_to_closed(&incidents, workload, &newest, config, &alert.key) {
+                return Ok(Fate::Skipped(reason));
+            }
+            if let Some(fate) = self.open(config, workload, &newest, &incidents, &record).await? {
+                return Ok(fate);
+            }
+        }
+        Err(StoreError::Conflict { name: workload.reference.to_string() })
+    }
+
+    async fn join(&self, open: &Incident, record: &AlertRecord) -> Result<Fate, StoreError> {
+        let name = name_of(open);
+        let known = open.spec.alert.key() == record.key();
+        let mut next = status(open);
+        if next.alerts.is_empty() {
+            next.join(open.spec.alert.clone());
+        }
+        if known || !next.join(record.clone()) {
+            self.context.ledger.put(record.key(), Known::Recorded(name));
+            return Ok(Fate::Skipped(SkipReason::AlreadyKnown));
+        }
+        next.tell(record.received_at, &format!("alert {} joined", record.name));
+        let mut changed = open.clone();
+        changed.status = Some(next);
+        self.context.store.save(&changed).await?;
+        self.context.ledger.put(record.key(), Known::Recorded(name));
+        self.context.news(open);
+        Ok(Fate::Recorded)
+    }
+
+    /// Opens an incident; `None` where another one of that name closed in between.
+    async fn open(
+        &self,
+        config: &Config,
+        workload: &Workload,
+        newest: &Revision,
+        incidents: &[Incident],
+        record: &AlertRecord,
+    ) -> Result<Option<Fate>, StoreError> {
+        let reference = &workload.reference;
+        let closed_before = incidents
+            .iter()
+            .filter(|incident| incident.spec.revision.hash == newest.hash)
+            .count();
+        let spec = IncidentSpec {
+            workload: WorkloadIdentity {
+                kind: reference.kind.as_str().to_owned(),
+                name: reference.name.clone(),
+                uid: workload.uid.clone(),
+            },
+            revision: mark(newest),
+            installation: config.installation.clone(),
+            alert: record.clone(),
+        };
+        match self.context.store.open(&reference.namespace, spec, closed_before).await? {
+            Opened::Created(incident) => {
+                let name = name_of(&incident);
+                IncidentOpened { incident: &name, workload: reference, alert: &record.name }.emit(&self.context.metrics);
+                self.context.ledger.put(record.key(), Known::Recorded(name));
+                self.context.news(&incident);
+                Ok(Some(Fate::Recorded))
+            }
+            Opened::Existed(incident) if is_closed(&incident) => Ok(None),
+            Opened::Existed(incident) => match self.join(&incident, record).await {
+                Err(StoreError::Conflict { .. }) => Ok(None),
+                joined => joined.map(Some),
+            },
+        }
+    }
+
+    async fn newest(&self, workload: &Workload) -> Option<Revision> {
+        for _ in 0..TRIES {
+            let live = live::read(&self.context.cluster, &workload.reference).await;
+            if let Observed::Known(revisions) = live.revisions
+                && let Some(newest) = revisions.newest
+            {
+                return Some(newest);
+            }
+            tokio::time::sleep(CONTROLLER_LAG).await;
+        }
+        None
+    }
+
+    /// Notes on the open incident that one of its alerts has resolved. Not proof of recovery: the live pods decide.
+    async fn resolved(&self, namespace: &str, key: &AlertKey) -> Result<(), Unavailable> {
+        let before = self.context.ledger.get(key);
+        if before == Some(Known::Resolved) {
+            return Ok(());
+        }
+        for _ in 0..TRIES {
+            let incidents = self.context.store.in_namespace(namespace).await;
+            let incidents = incidents.map_err(|error| Unavailable(error.to_string()))?;
+            let open = incidents.iter().filter(|incident| !is_closed(incident));
+            let mut lost_a_race = false;
+            for incident in open {
+                let mut next = status(incident);
+                if next.alerts.is_empty() {
+                    next.join(incident.spec.alert.clone());
+                }
+                let Some(alert) = next.alerts.iter_mut().find(|alert| alert.key() == *key && !alert.resolved) else {
+                    continue;
+                };
+                alert.resolved = true;
+                let told = format!("alert {} resolved", alert.name);
+                next.tell(self.context.clock.now(), &told);
+                let mut changed = incident.clone();
+                changed.status = Some(next);
+                match self.context.store.save(&changed).await {
+                    Ok(_) => self.context.news(incident),
+                    Err(StoreError::Conflict { .. }) => lost_a_race = true,
+                    Err(error) => return Err(Unavailable(error.to_string())),
+                }
+            }
+            if !lost_a_race {
+                self.context.ledger.put(key.clone(), Known::Resolved);
+                return Ok(());
+            }
+        }
+        Err(Unavailable("an incident changed faster than it could be updated".to_owned()))
+    }
+}
+
+/// Why an alert opens no new incident although none is open: a closed one has it, or has said all there is to say about this revision.
+fn known_to_closed(
+    incidents: &[Incident],
+    workload: &Workload,
+    newest: &Revision,
+    config: &Config,
+    key: &AlertKey,
+) -> Option<SkipReason> {
+    let digest = decided_on(workload, &config.digest);
+    for incident in incidents {
+        let status = status(incident);
+        let ending = Ending::parse(&status.outcome);
+        let has_it = incident.spec.alert.key() == *key || status.alerts.iter().any(|alert| alert.key() == *key);
+        if has_it && ending != Some(Ending::NotFailing) {
+            return Some(SkipReason::AlreadyKnown);
+        }
+        let last_revision = status.applied.last().and_then(|applied| applied.revision.as_ref());
+        let about_it = *last_revision.unwrap_or(&incident.spec.revision.hash) == newest.hash;
+        if about_it && ending.is_some_and(Ending::absorbs_later_alerts) && status.decided_on == digest {
+            return Some(SkipReason::Absorbed);
+        }
+    }
+    None
+}

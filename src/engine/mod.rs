@@ -1,0 +1,25 @@
+//! The conductor: alerts in, one driver for each open incident, everything that is spawned.
+//!
+//! ```text
+//! intake -> Incident (durable) -> news -> tasks -> driver: turn -> gather -> step (pure) -> save -> effects
+//! ```
+
+mod acting;
+mod board;
+mod context;
+mod driver;
+mod gather;
+mod health;
+mod intake;
+mod ledger;
+mod operations;
+mod resolve;
+mod step;
+mod tasks;
+mod tell;
+mod watching;
+
+pub use context::{Context, Parts};
+pub use intake::Intake;
+pub use operations::{Reloader, ServerOperations};
+pub use tasks::{TaskDied, run};

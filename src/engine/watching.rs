@@ -1,0 +1,94 @@
+//! The watch over a write that stands.
+
+use super::context::Context;
+use super::driver::{AFTER_ERROR, advance, in_a_while};
+use super::gather::{self, status};
+use super::step::{Input, Wake, Written};
+use crate::action::{self, Recognised};
+use crate::config::Config;
+use crate::domain::identity::TemplateHash;
+use crate::domain::incident::{IncidentStatus, VerificationRecord};
+use crate::domain::observed::Observed;
+use crate::domain::policy::VerifySpec;
+use crate::domain::time::since;
+use crate::domain::workload::{Pod, WorkloadRef};
+use crate::evidence::live::{self, Live};
+use crate::record::crd::Incident;
+use crate::record::store::StoreError;
+use crate::verify::{self, Judgement, LastQuestions, Look};
+
+/// How recovery is verified by a policy; the defaults where a reload has taken the policy away.
+pub(super) fn verify_spec(config: &Config, policy: &str) -> VerifySpec {
+    let found = config.policies.iter().find(|found| found.name == policy);
+    found.map(|found| found.verify.clone()).unwrap_or_default()
+}
+
+/// Looks once, judges, and goes on, closes, or hands over to the next step.
+pub(super) async fn watch(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Result<Wake, StoreError> {
+    let status = status(incident);
+    let (Some(plan), Some(record)) = (&status.plan, &status.verification) else {
+        return advance(context, incident, Input::Written(Written::Changed("the record has no plan or verification".to_owned()))).await;
+    };
+    let live = live::read(&context.cluster, reference).await;
+    let looked = gather::light_from(context, config, incident, &live);
+    let applied = match (&live.workload, &live.revisions) {
+        (Observed::Absent, _) => return advance(context, incident, Input::Gone).await,
+        (Observed::Known(workload), _) if workload.uid != incident.spec.workload.uid => {
+            return advance(context, incident, Input::Gone).await;
+        }
+        (Observed::Known(workload), Observed::Known(revisions)) => match action::recognise(workload, revisions, plan) {
+            Some(Recognised::Ours(applied)) => applied,
+            Some(Recognised::NotWritten | Recognised::Superseded) => return advance(context, incident, Input::Overtaken).await,
+            None => return Ok(in_a_while(context, AFTER_ERROR)),
+        },
+        // Not readable now: the record's own time-out goes on counting, and the next look may see more.
+        _ => return Ok(in_a_while(context, AFTER_ERROR)),
+    };
+    let target: Option<TemplateHash> = looked.newest.as_ref().map(|newest| newest.hash.clone());
+    let mut look = Look {
+        now: context.clock.now(),
+        applied: &applied,
+        revisions: &live.revisions,
+        pods: &live.pods,
+        target_failing: looked.diagnosis.entries.first().map(|entry| format!("{}: {}", entry.container, entry.because)),
+        last_questions: None,
+    };
+    let (mut record_after, mut judgement) = verify::judge(record, &look);
+    let answers: LastQuestions;
+    if judgement == Judgement::AskLast {
+        answers = ask_last(context, config, &status, reference, &live, record).await;
+        look.now = context.clock.now();
+        look.last_questions = Some(&answers);
+        (record_after, judgement) = verify::judge(record, &look);
+    }
+    let mut next = incident.clone();
+    if let Some(status) = &mut next.status {
+        status.memory = looked.memory;
+        status.decided_on = looked.decided_on;
+    }
+    advance(context, &next, Input::Judged { record: record_after, judgement, revision: target }).await
+}
+
+async fn ask_last(
+    context: &Context,
+    config: &Config,
+    status: &IncidentStatus,
+    reference: &WorkloadRef,
+    live: &Live,
+    record: &VerificationRecord,
+) -> LastQuestions {
+    let now = context.clock.now();
+    let newest = live.revisions.known().and_then(|revisions| revisions.newest.as_ref());
+    let pods: Vec<&Pod> = live
+        .pods
+        .known()
+        .into_iter()
+        .flatten()
+        .filter(|pod| !pod.deleting && newest.is_some_and(|newest| newest.name == pod.revision))
+        .collect();
+    let whole_for = since(record.whole_since.unwrap_or(now), now);
+    let spec = verify_spec(config, &status.policy);
+    let port = context.prometheus(config);
+    verify::watch::ask_last(&*port, &reference.namespace, &pods, whole_for, spec.http.as_ref()).await
+}
+
