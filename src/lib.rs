@@ -2,6 +2,6 @@
 
 pub mod domain;
 pub mod evidence;
-pub mod platform;
 pub mod notify;
+pub mod platform;
 pub mod record;

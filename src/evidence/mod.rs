@@ -2,7 +2,9 @@
 //! looks like one that found nothing.
 
 pub mod events;
+pub mod history;
 pub mod live;
 pub mod logs;
 pub mod pods;
+pub mod prometheus;
 pub mod revisions;

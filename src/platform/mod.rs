@@ -2,10 +2,12 @@
 
 pub mod clock;
 pub mod kube;
+pub mod probe;
+pub mod prometheus;
 
-/// Sees every call to the outside, with how long it took: telemetry implements it.
+/// Told about every call to an outside system, in the one place where each adapter makes its calls.
 pub trait CallObserver: Send + Sync {
-    /// One call is over. `failed` is a short, closed word for what went wrong: `timeout`, `refused`, …
+    /// One call has ended, after that many seconds; `failed` is a short kind from a closed set (it becomes a metric's label), `None` = it was answered.
     fn observed(
         &self,
         dependency: &'static str,
