@@ -271,7 +271,9 @@ mod tests {
             Some((minute(4), minute(9), 6))
         );
         let mut all = healthy(0..10);
-        all.iter_mut().for_each(|sample| sample.restarts = None);
+        for sample in &mut all {
+            sample.restarts = None;
+        }
         assert_eq!(longest(all, minute(-9)), None);
     }
 

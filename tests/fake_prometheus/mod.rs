@@ -153,14 +153,13 @@ async fn serve(mut socket: TcpStream, behaviour: &Behaviour, seen: &Seen) -> std
 }
 
 async fn flood(socket: &mut TcpStream) -> usize {
-    const PIECE: [u8; 65_536] = [b' '; 65_536];
     let mut sent = 0;
     let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     if socket.write_all(head).await.is_err() {
         return 1;
     }
     loop {
-        let piece = [b"10000\r\n".as_slice(), PIECE.as_slice(), b"\r\n"].concat();
+        let piece = [b"10000\r\n".as_slice(), &vec![b' '; 65_536], b"\r\n"].concat();
         if socket.write_all(&piece).await.is_err() {
             return sent + 1;
         }

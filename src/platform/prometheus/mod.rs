@@ -111,7 +111,7 @@ pub struct ReplicaSample {
     pub at: Timestamp,
     /// `kube_replicaset_spec_replicas`, above 0.
     pub wanted: i64,
-    /// The smallest `kube_replicaset_status_ready_replicas` since the step before.
+    /// `kube_replicaset_status_ready_replicas`.
     pub ready: i64,
     /// How often its pods' containers restarted since the step before; `None` = unknown.
     pub restarts: Option<i64>,

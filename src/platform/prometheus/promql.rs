@@ -103,17 +103,17 @@ impl Selector {
     }
 
     /// The label is this name.
-    pub(super) fn is(self, label: &str, name: Name<'_>) -> Self {
+    pub(super) fn equals(self, label: &str, name: Name<'_>) -> Self {
         self.fixed(&format!("{label}={}", quote(name.as_str())))
     }
 
     /// The label is one of these names.
-    pub(super) fn is_one_of(self, label: &str, names: &[Name<'_>]) -> Self {
+    pub(super) fn one_of(self, label: &str, names: &[Name<'_>]) -> Self {
         self.any(label, names.iter().map(|name| name.as_regex()))
     }
 
     /// The label is the name of a pod of one of these ReplicaSets, or of a pod that is called much like one.
-    pub(super) fn is_pod_of(self, label: &str, replicasets: &[Name<'_>]) -> Self {
+    pub(super) fn pod_of(self, label: &str, replicasets: &[Name<'_>]) -> Self {
         self.any(label, replicasets.iter().map(|name| name.as_pods_regex()))
     }
 
@@ -236,7 +236,7 @@ mod tests {
     fn a_dot_in_a_name_fits_a_dot_alone() {
         let names = [Name::parse("my.app-1").unwrap(), Name::parse("b").unwrap()];
         let selector = Selector::metric("up", &BTreeMap::new())
-            .is_one_of("pod", &names)
+            .one_of("pod", &names)
             .finish();
         assert_eq!(selector, r#"{__name__="up",pod=~"my\\.app-1|b"}"#);
     }

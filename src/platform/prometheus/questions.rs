@@ -24,11 +24,11 @@ pub(super) struct Scope<'a> {
 
 impl Scope<'_> {
     fn metric(&self, name: &'static str) -> Selector {
-        Selector::metric(name, self.matchers).is(self.labels.namespace, self.namespace)
+        Selector::metric(name, self.matchers).equals(self.labels.namespace, self.namespace)
     }
 
     fn metrics(&self, regex: &'static str) -> Selector {
-        Selector::metrics(regex, self.matchers).is(self.labels.namespace, self.namespace)
+        Selector::metrics(regex, self.matchers).equals(self.labels.namespace, self.namespace)
     }
 
     fn container_key(&self) -> String {
@@ -60,7 +60,7 @@ pub(super) fn up(matchers: &BTreeMap<String, String>) -> String {
 pub(super) fn waiting(scope: &Scope<'_>, pods: Option<&[Name<'_>]>) -> String {
     let mut series = scope.metrics("kube_pod_(init_)?container_status_waiting_reason");
     if let Some(pods) = pods {
-        series = series.is_one_of(scope.labels.pod, pods);
+        series = series.one_of(scope.labels.pod, pods);
     }
     let series = series
         .fixed(r#"reason!~"ContainerCreating|PodInitializing|""#)
@@ -77,7 +77,7 @@ pub(super) fn restarts(scope: &Scope<'_>, pods: &[Name<'_>], window: SignedDurat
     let key = scope.container_key();
     let series = scope
         .metrics("kube_pod_(init_)?container_status_restarts_total")
-        .is_one_of(scope.labels.pod, pods)
+        .one_of(scope.labels.pod, pods)
         .finish();
     let count = format!("sum by ({key}) (increase({series}[{}s]))", window.as_secs());
     let ambiguous = format!("count by ({key}) ({series}) > 1");
@@ -90,7 +90,7 @@ pub(super) fn restarts(scope: &Scope<'_>, pods: &[Name<'_>], window: SignedDurat
 pub(super) fn terminations(scope: &Scope<'_>, pods: &[Name<'_>]) -> String {
     scope
         .metrics("kube_pod_(init_)?container_status_last_terminated_(reason|exitcode)")
-        .is_one_of(scope.labels.pod, pods)
+        .one_of(scope.labels.pod, pods)
         .finish()
 }
 
@@ -98,7 +98,7 @@ pub(super) fn terminations(scope: &Scope<'_>, pods: &[Name<'_>]) -> String {
 pub(super) fn replicas(scope: &Scope<'_>, deployment: Name<'_>) -> String {
     scope
         .metrics("kube_deployment_spec_replicas|kube_deployment_status_replicas_available")
-        .is("deployment", deployment)
+        .equals("deployment", deployment)
         .finish()
 }
 
@@ -107,7 +107,7 @@ pub(super) fn replicas(scope: &Scope<'_>, deployment: Name<'_>) -> String {
 pub(super) struct History {
     /// Wanted replicas where above 0, so that revisions that were not there cost nothing.
     pub(super) wanted: String,
-    /// The fewest ready replicas since the step before, where above 0.
+    /// Ready replicas where above 0; the fewer, where two series speak.
     pub(super) ready: String,
     /// Steps at which more than one series speaks about a ReplicaSet; not only of those above 0, else the other cluster's answer is taken for ours.
     pub(super) ambiguous: String,
@@ -126,7 +126,7 @@ pub(super) fn history(
     let of = |metric| {
         scope
             .metric(metric)
-            .is_one_of("replicaset", replicasets)
+            .one_of("replicaset", replicasets)
             .finish()
     };
     let (wanted, ready) = (
@@ -135,7 +135,7 @@ pub(super) fn history(
     );
     History {
         wanted: format!("max by ({namespace},replicaset) (last_over_time({wanted}[{step}s])) > 0"),
-        ready: format!("min by ({namespace},replicaset) (min_over_time({ready}[{step}s])) > 0"),
+        ready: format!("min by ({namespace},replicaset) (last_over_time({ready}[{step}s])) > 0"),
         ambiguous: format!(
             "count by ({namespace},replicaset) (last_over_time({wanted}[{step}s])) > 1"
         ),
@@ -155,12 +155,12 @@ fn restarts_by_replicaset(scope: &Scope<'_>, replicasets: &[Name<'_>], step: i64
     let key = scope.container_key();
     let counters = scope
         .metrics("kube_pod_(init_)?container_status_restarts_total")
-        .is_pod_of(pod, replicasets)
+        .pod_of(pod, replicasets)
         .finish();
     let owners = scope
         .metric("kube_pod_owner")
         .fixed(r#"owner_kind="ReplicaSet",owner_is_controller="true""#)
-        .is_one_of("owner_name", replicasets)
+        .one_of("owner_name", replicasets)
         .finish();
     let now = format!("max by ({key}) (last_over_time({counters}[{step}s]))");
     let before = format!("max by ({key}) (last_over_time({counters}[{step}s] offset {step}s))");
