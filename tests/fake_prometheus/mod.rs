@@ -117,14 +117,14 @@ async fn serve(mut socket: TcpStream, behaviour: &Behaviour, seen: &Seen) -> std
         seen.forms.lock().unwrap().push(form);
         match behaviour {
             Behaviour::Json(answer) => {
-                respond(&mut socket, 200, "", &answer(&query).to_string()).await?
+                respond(&mut socket, 200, "", &answer(&query).to_string()).await?;
             }
             Behaviour::Status(status, body) => respond(&mut socket, *status, "", body).await?,
             Behaviour::Redirect(status, to) => {
-                respond(&mut socket, *status, &format!("location: {to}/\r\n"), "").await?
+                respond(&mut socket, *status, &format!("location: {to}/\r\n"), "").await?;
             }
             Behaviour::Gzip => {
-                respond(&mut socket, 200, "content-encoding: gzip\r\n", "\u{1f}?").await?
+                respond(&mut socket, 200, "content-encoding: gzip\r\n", "\u{1f}?").await?;
             }
             Behaviour::Silent => std::future::pending().await,
             Behaviour::BreaksInBody => {
