@@ -13,6 +13,12 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// For tests of what comes after a write.
+    #[cfg(test)]
+    pub(crate) fn on(workload: Workload) -> Self {
+        Self { action_id: ActionId::new("test"), workload }
+    }
+
     /// The write's name.
     pub fn action_id(&self) -> &ActionId {
         &self.action_id

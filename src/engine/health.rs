@@ -1,7 +1,7 @@
 //! How this process and what it stands on are: asked in the background, told at once.
 
 use super::context::Context;
-use crate::intake::Readiness;
+use crate::intake::ports::Readiness;
 use crate::record::schema;
 use crate::telemetry::events::DependencyChanged;
 use crate::telemetry::labels::Dependency;

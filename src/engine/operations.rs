@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use crate::config::{self, Config};
-use crate::intake::{Operations, Readiness};
+use crate::intake::ports::{Operations, Readiness};
 use crate::telemetry::events::ConfigReloaded;
 use std::path::PathBuf;
 use std::sync::Arc;

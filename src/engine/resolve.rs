@@ -7,9 +7,9 @@ use crate::domain::object::{controller, text};
 use crate::domain::observed::Observed;
 use crate::domain::workload::{Workload, WorkloadKind, WorkloadRef};
 use crate::evidence::live;
-use crate::intake::Unavailable;
+use crate::intake::ports::Unavailable;
 use crate::platform::kube::{ApiError, Cluster};
-use crate::telemetry::SkipReason;
+use crate::telemetry::labels::SkipReason;
 use serde_json::Value;
 
 /// Where a hint leads.

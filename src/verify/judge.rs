@@ -220,3 +220,223 @@ fn whole(next: &mut VerificationRecord, look: &Look<'_>, restarts: i64, pods: us
         (Observed::Unavailable(why), _) => lasting(next, now, &format!("Prometheus can't tell: {why}"), true),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identity::{RevisionName, TemplateHash, Uid};
+    use crate::domain::workload::{Container, ContainerState, ReplicaCounts, Revision, WorkloadKind, WorkloadRef};
+    use serde_json::json;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn workload(wanted: i64, ready: i64) -> Workload {
+        Workload {
+            reference: WorkloadRef { kind: WorkloadKind::Deployment, namespace: "n".into(), name: "web".into() },
+            uid: Uid::new("u"),
+            resource_version: "1".into(),
+            generation: 2,
+            observed_generation: 2,
+            labels: [].into(),
+            annotations: None,
+            spec: json!({"replicas": wanted}),
+            counts: ReplicaCounts { total: wanted, updated: wanted, ready, available: ready },
+        }
+    }
+
+    fn pod(name: &str, ready: bool, restarts: i64) -> Pod {
+        Pod {
+            name: name.into(),
+            uid: Uid::new(name),
+            revision: RevisionName::new("good"),
+            node: None,
+            created: at(0),
+            deleting: false,
+            ready_since: ready.then_some(at(1)),
+            unschedulable: None,
+            containers: vec![Container {
+                name: "web".into(),
+                init: false,
+                image: String::new(),
+                image_id: String::new(),
+                restarts,
+                state: ContainerState::Running { since: None },
+                last: None,
+            }],
+        }
+    }
+
+    fn revisions() -> Observed<Revisions> {
+        let newest = Revision {
+            name: RevisionName::new("good"),
+            uid: Uid::new("good"),
+            hash: TemplateHash::new("good"),
+            number: 3,
+            created: at(0),
+            replicas_wanted: 1,
+            template: json!({}),
+            change_cause: None,
+        };
+        Observed::Known(Revisions { newest: Some(newest), older: vec![] })
+    }
+
+    fn record() -> VerificationRecord {
+        let spec = VerifySpec { soak: SignedDuration::from_secs(30), ..VerifySpec::default() };
+        begin(&spec, 0, &workload(1, 0), at(0))
+    }
+
+    struct Scene {
+        applied: Applied,
+        revisions: Observed<Revisions>,
+        pods: Observed<Vec<Pod>>,
+        failing: Option<String>,
+        answers: Option<LastQuestions>,
+    }
+
+    impl Scene {
+        fn new(workload: Workload, pods: Vec<Pod>) -> Self {
+            Self {
+                applied: Applied::on(workload),
+                revisions: revisions(),
+                pods: Observed::Known(pods),
+                failing: None,
+                answers: None,
+            }
+        }
+
+        fn answered(mut self, restarts: Observed<i64>, probe: Option<Result<(), String>>) -> Self {
+            self.answers = Some(LastQuestions { restarts, probe });
+            self
+        }
+
+        fn judge(&self, record: &VerificationRecord, second: i64) -> (VerificationRecord, Judgement) {
+            judge(
+                record,
+                &Look {
+                    now: at(second),
+                    applied: &self.applied,
+                    revisions: &self.revisions,
+                    pods: &self.pods,
+                    target_failing: self.failing.clone(),
+                    last_questions: self.answers.as_ref(),
+                },
+            )
+        }
+    }
+
+    fn whole() -> Scene {
+        Scene::new(workload(1, 1), vec![pod("a", true, 0)])
+    }
+
+    #[test]
+    fn zero_replicas_show_nothing() {
+        let scene = Scene::new(workload(0, 0), vec![]);
+        assert!(matches!(scene.judge(&record(), 10).1, Judgement::NotYet(_)));
+        assert!(matches!(scene.judge(&record(), 300).1, Judgement::Unknown(_)));
+    }
+
+    #[test]
+    fn pods_that_cannot_be_read_are_unknown_and_not_whole() {
+        let mut scene = whole();
+        scene.pods = Observed::Unavailable("away".into());
+        let (after, judgement) = scene.judge(&record(), 10);
+        assert!(matches!(judgement, Judgement::NotYet(_)) && after.whole_since.is_none());
+        assert!(matches!(scene.judge(&after, 301).1, Judgement::Unknown(_)));
+    }
+
+    #[test]
+    fn an_old_generation_proves_nothing() {
+        let mut old = workload(1, 1);
+        old.observed_generation = 1;
+        assert!(matches!(Scene::new(old, vec![pod("a", true, 0)]).judge(&record(), 10).1, Judgement::NotYet(_)));
+    }
+
+    #[test]
+    fn a_pod_of_another_revision_is_not_the_targets() {
+        let mut other = pod("a", true, 0);
+        other.revision = RevisionName::new("bad");
+        assert!(matches!(Scene::new(workload(1, 1), vec![other]).judge(&record(), 10).1, Judgement::NotYet(_)));
+    }
+
+    #[test]
+    fn the_soak_must_pass_before_anything_is_asked() {
+        let (first, judgement) = whole().judge(&record(), 10);
+        assert!(matches!(judgement, Judgement::NotYet(_)));
+        assert!(matches!(whole().judge(&first, 39).1, Judgement::NotYet(_)));
+        assert_eq!(whole().judge(&first, 40).1, Judgement::AskLast);
+    }
+
+    #[test]
+    fn a_restart_begins_the_soak_again() {
+        let (first, _) = whole().judge(&record(), 10);
+        let restarted = Scene::new(workload(1, 1), vec![pod("a", true, 1)]);
+        let (second, judgement) = restarted.judge(&first, 40);
+        assert!(judgement.text().contains("restarted"));
+        assert!(matches!(restarted.judge(&second, 69).1, Judgement::NotYet(_)));
+        assert_eq!(restarted.judge(&second, 70).1, Judgement::AskLast);
+    }
+
+    #[test]
+    fn scaling_is_not_a_restart() {
+        let two = Scene::new(workload(2, 2), vec![pod("a", true, 1), pod("b", true, 0)]);
+        let (first, _) = two.judge(&record(), 10);
+        let (second, _) = Scene::new(workload(1, 1), vec![pod("b", true, 0)]).judge(&first, 20);
+        assert_eq!(second.whole_since, first.whole_since);
+    }
+
+    #[test]
+    fn a_missing_series_is_unknown_and_never_zero() {
+        let (soaked, _) = whole().judge(&record(), 10);
+        for restarts in [Observed::Absent, Observed::Unavailable("away".into())] {
+            let scene = whole().answered(restarts, None);
+            assert!(matches!(scene.judge(&soaked, 41).1, Judgement::NotYet(_)));
+            assert!(matches!(scene.judge(&soaked, 10 + 300).1, Judgement::Unknown(_)));
+        }
+    }
+
+    #[test]
+    fn restarts_that_only_prometheus_saw_and_a_silent_probe_do_not_pass() {
+        let (soaked, _) = whole().judge(&record(), 10);
+        let restarted = whole().answered(Observed::Known(1), None);
+        assert!(matches!(restarted.judge(&soaked, 41).1, Judgement::NotYet(_)));
+        let silent = whole().answered(Observed::Known(0), Some(Err("status 500".into())));
+        assert!(matches!(silent.judge(&soaked, 41).1, Judgement::NotYet(_)));
+        assert!(matches!(silent.judge(&soaked, 400).1, Judgement::NotYet(_) | Judgement::TimedOut(_)));
+    }
+
+    #[test]
+    fn whole_soaked_and_confirmed_is_recovered() {
+        let (soaked, _) = whole().judge(&record(), 10);
+        for probe in [None, Some(Ok(()))] {
+            let judgement = whole().answered(Observed::Known(0), probe).judge(&soaked, 41).1;
+            assert!(matches!(judgement, Judgement::Recovered(_)), "{judgement:?}");
+        }
+    }
+
+    #[test]
+    fn the_targets_own_failure_is_failure_at_once() {
+        let mut scene = whole();
+        scene.failing = Some("web: crashes".into());
+        assert_eq!(scene.judge(&record(), 10).1, Judgement::Failed("web: crashes".into()));
+    }
+
+    #[test]
+    fn the_time_out_counts_from_the_last_progress() {
+        let stuck = Scene::new(workload(2, 1), vec![pod("a", true, 0), pod("b", false, 0)]);
+        let (first, _) = stuck.judge(&record(), 200);
+        assert!(matches!(stuck.judge(&first, 499).1, Judgement::NotYet(_)));
+        assert!(matches!(stuck.judge(&first, 500).1, Judgement::TimedOut(_)));
+    }
+
+    #[test]
+    fn the_soak_is_the_longest_of_three_and_at_most_a_quarter_of_an_hour() {
+        let spec = VerifySpec::default();
+        let soak = |longest_run| begin(&spec, longest_run, &workload(1, 1), at(0)).soak_seconds;
+        assert_eq!((soak(0), soak(50), soak(10_000)), (60, 100, 900));
+        let mut slow = workload(1, 1);
+        slow.spec = json!({"minReadySeconds": 200});
+        assert_eq!(begin(&spec, 0, &slow, at(0)).soak_seconds, 200);
+    }
+}
