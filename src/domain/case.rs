@@ -110,6 +110,18 @@ impl Case {
         )
     }
 
+    /// Those of its revisions that were seen failing; `None` where Ripcord's record or the revisions can't be read.
+    pub fn quarantined_revisions(&self) -> Option<Vec<&Revision>> {
+        let quarantine = self.quarantine()?;
+        let revisions = self.revisions()?;
+        Some(
+            revisions
+                .all()
+                .filter(|revision| quarantine.contains(&revision.hash))
+                .collect(),
+        )
+    }
+
     /// The number of the next write; the first is 1.
     pub fn next_step(&self) -> u32 {
         u32::try_from(self.incident.steps.len())

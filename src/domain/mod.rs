@@ -11,6 +11,7 @@ pub mod object;
 pub mod observed;
 pub mod plan;
 pub mod policy;
+pub mod template;
 pub mod text;
 pub mod time;
 pub mod verdict;
