@@ -92,15 +92,31 @@ mod tests {
         to["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/restartedAt": "now"});
         to["spec"]["initContainers"][0]["image"] = json!("migrate:2");
         to["spec"]["terminationGracePeriodSeconds"] = json!(5);
-        assert!(!changes_what_fails(&entry("web", Cause::CrashOnStart), &from, &to));
+        assert!(!changes_what_fails(
+            &entry("web", Cause::CrashOnStart),
+            &from,
+            &to
+        ));
     }
 
     #[test]
     fn other_arguments_do_not_bring_back_an_image() {
         let (from, to) = (template("web:2", &["a"]), template("web:2", &["b"]));
-        assert!(!changes_what_fails(&entry("web", Cause::ImageNotFound), &from, &to));
-        assert!(changes_what_fails(&entry("web", Cause::CrashOnStart), &from, &to));
-        assert!(changes_what_fails(&entry("web", Cause::ImageNotFound), &from, &template("web:1", &["a"])));
+        assert!(!changes_what_fails(
+            &entry("web", Cause::ImageNotFound),
+            &from,
+            &to
+        ));
+        assert!(changes_what_fails(
+            &entry("web", Cause::CrashOnStart),
+            &from,
+            &to
+        ));
+        assert!(changes_what_fails(
+            &entry("web", Cause::ImageNotFound),
+            &from,
+            &template("web:1", &["a"])
+        ));
     }
 
     #[test]
@@ -108,15 +124,27 @@ mod tests {
         let from = template("web:2", &[]);
         let mut to = from.clone();
         to["spec"]["volumes"] = json!([{"name": "data", "emptyDir": {}}]);
-        assert!(changes_what_fails(&entry("web", Cause::CrashOnStart), &from, &to));
+        assert!(changes_what_fails(
+            &entry("web", Cause::CrashOnStart),
+            &from,
+            &to
+        ));
         let mut to = from.clone();
         to["spec"]["initContainers"] = json!([]);
-        assert!(changes_what_fails(&entry("migrate", Cause::InitFailed), &from, &to));
+        assert!(changes_what_fails(
+            &entry("migrate", Cause::InitFailed),
+            &from,
+            &to
+        ));
     }
 
     #[test]
     fn what_is_not_a_template_has_no_containers() {
-        for text in [json!(null), json!({"spec": 1}), json!({"spec": {"containers": {"name": "web"}}})] {
+        for text in [
+            json!(null),
+            json!({"spec": 1}),
+            json!({"spec": {"containers": {"name": "web"}}}),
+        ] {
             assert_eq!(container(&text, "web"), None);
         }
     }
