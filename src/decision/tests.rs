@@ -186,6 +186,21 @@ fn only_the_rehearsal_is_missing_when_everything_else_passed() {
 }
 
 #[test]
+fn a_guard_behind_the_rehearsal_would_count_too() {
+    let mut verdict = judge(&broken_web(), None);
+    let behind = verdict
+        .guards
+        .iter()
+        .find(|guard| guard.outcome != Outcome::Pass)
+        .unwrap();
+    verdict.guards.push(crate::domain::verdict::GuardOutcome {
+        guard: Reason::CoolingDown,
+        ..behind.clone()
+    });
+    assert!(!only_rehearsal_missing(&verdict));
+}
+
+#[test]
 fn a_dry_run_mode_is_rehearsed_and_decided_all_the_same() {
     let case = changed(|case| case.mode = Mode::DryRun);
     assert!(only_rehearsal_missing(&judge(&case, None)));

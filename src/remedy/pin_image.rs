@@ -68,7 +68,7 @@ pub fn propose(case: &Case, spec: &PinImage) -> Result<Plan, Refusal> {
     let Some(planned) = with_image(present, &container, image.as_str()) else {
         return no_target(format!("the template has no container {container}"));
     };
-    if let Some(revision) = seen_failing(&quarantined, &container, image, &planned) {
+    if let Some(revision) = seen_failing(&quarantined, &container, image) {
         let text = format!(
             "revision {} ({}) was seen failing with {image} in container {container}",
             revision.number, revision.name
@@ -182,16 +182,15 @@ fn check_repository(
     Err(refusal(NAME, hope.unwrap_or(RefusalReason::NoTarget), text))
 }
 
+/// The revision seen failing that had this image in this container. One whose whole template the pin would make again is among them.
 fn seen_failing<'a>(
     quarantined: &[&'a Revision],
     container: &str,
     image: &ImageRef,
-    planned: &Value,
 ) -> Option<&'a Revision> {
     quarantined.iter().copied().find(|revision| {
-        &revision.template == planned
-            || template::image(&revision.template, container)
-                .is_some_and(|seen| seen == image.as_str() || same_image(seen, image))
+        template::image(&revision.template, container)
+            .is_some_and(|seen| seen == image.as_str() || same_image(seen, image))
     })
 }
 

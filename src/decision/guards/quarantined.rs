@@ -69,6 +69,15 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_is_enough_whatever_the_template_looks_like() {
+        let mut case = broken_web();
+        let mut plan = remedy::propose(&case).unwrap();
+        plan.template["spec"]["hostNetwork"] = true.into();
+        case.evidence.past = Observed::Known(vec![past_failure(GOOD)]);
+        assert_eq!(ask_about(Quarantined, &case, Ok(&plan)).0, Outcome::Hold);
+    }
+
+    #[test]
     fn passes_a_target_that_was_not_seen_failing() {
         assert_eq!(outcome(Quarantined, &broken_web()), Outcome::Pass);
     }

@@ -123,6 +123,19 @@ fn an_image_of_an_older_healthy_revisions_repository_is_taken() {
 }
 
 #[test]
+fn a_revision_seen_failing_vouches_for_no_repository() {
+    let mut case = broken_web();
+    change_newest(&mut case, |template| {
+        template["spec"]["containers"][0]["image"] = json!("elsewhere:1");
+    });
+    case.evidence.past = Observed::Known(vec![past_failure(GOOD)]);
+    let other_tag = "ghcr.io/vlrrbn/lab30-web-metrics:0.2.2";
+    no_target_because(&case, None, other_tag, "another repository");
+    case.evidence.past = Observed::Known(vec![]);
+    assert!(propose(&case, &spec(None, other_tag)).is_ok());
+}
+
+#[test]
 fn an_image_seen_failing_in_that_container_is_refused() {
     let mut case = broken_web();
     case.evidence.past = Observed::Known(vec![past_failure(GOOD)]);
