@@ -17,19 +17,44 @@ const RULES: &[(&str, &[&str])] = &[
     ("evidence", &["domain", "platform", "telemetry"]),
     ("record", &["domain", "platform", "telemetry"]),
     ("notify", &["domain", "platform", "telemetry"]),
-    ("action", &["domain", "platform", "telemetry", "decision::Authorized"]),
-    ("verify", &["domain", "platform", "telemetry", "action::Applied"]),
+    (
+        "action",
+        &["domain", "platform", "telemetry", "decision::Authorized"],
+    ),
+    (
+        "verify",
+        &["domain", "platform", "telemetry", "action::Applied"],
+    ),
     (
         "engine",
         &[
-            "domain", "config", "diagnosis", "remedy", "decision", "platform", "telemetry", "intake", "evidence", "record", "notify",
-            "action", "verify",
+            "domain",
+            "config",
+            "diagnosis",
+            "remedy",
+            "decision",
+            "platform",
+            "telemetry",
+            "intake",
+            "evidence",
+            "record",
+            "notify",
+            "action",
+            "verify",
         ],
     ),
 ];
 
 /// Modules without input or output: no await, no client, no log.
-const PURE: &[&str] = &["domain", "config", "diagnosis", "remedy", "decision", "engine/step", "verify/judge.rs"];
+const PURE: &[&str] = &[
+    "domain",
+    "config",
+    "diagnosis",
+    "remedy",
+    "decision",
+    "engine/step",
+    "verify/judge.rs",
+];
 
 fn sources(below: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(below).unwrap() {
@@ -60,7 +85,11 @@ fn of_module(module: &str) -> Vec<(PathBuf, String)> {
         .map(|path| {
             let text = std::fs::read_to_string(&path).unwrap();
             // Tests beside the code may lean on more; the rules are about the daemon.
-            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+            let code = text
+                .split("#[cfg(test)]\nmod tests {")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             (path, code)
         })
         .filter(|(path, _)| !path.ends_with("tests.rs") && !path.ends_with("test_support.rs"))
@@ -72,7 +101,11 @@ fn imports(code: &str) -> BTreeSet<String> {
     code.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .flat_map(|line| line.split("crate::").skip(1))
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect())
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':')
+                .collect()
+        })
         .collect()
 }
 
@@ -94,7 +127,11 @@ fn every_module_imports_only_what_the_design_allows() {
 
 #[test]
 fn every_module_has_a_rule() {
-    let ruled: BTreeSet<&str> = RULES.iter().map(|(module, _)| *module).chain(["cli"]).collect();
+    let ruled: BTreeSet<&str> = RULES
+        .iter()
+        .map(|(module, _)| *module)
+        .chain(["cli"])
+        .collect();
     let lib = std::fs::read_to_string(src().join("lib.rs")).unwrap();
     let modules: BTreeSet<&str> = lib
         .lines()
@@ -108,8 +145,18 @@ fn pure_modules_neither_wait_nor_log() {
     let mut broken = Vec::new();
     for module in PURE {
         for (path, code) in of_module(module) {
-            for forbidden in [".await", "async fn", "tracing::", "reqwest", "kube::Client", "tokio::"] {
-                if code.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(forbidden)) {
+            for forbidden in [
+                ".await",
+                "async fn",
+                "tracing::",
+                "reqwest",
+                "kube::Client",
+                "tokio::",
+            ] {
+                if code
+                    .lines()
+                    .any(|line| !line.trim_start().starts_with("//") && line.contains(forbidden))
+                {
                     broken.push(format!("{}: {forbidden}", path.display()));
                 }
             }
@@ -129,7 +176,11 @@ fn clients_appear_only_in_the_platform() {
             continue;
         }
         for client in ["kube::Client", "reqwest::"] {
-            assert!(!text.contains(client), "{} names {client}", relative.display());
+            assert!(
+                !text.contains(client),
+                "{} names {client}",
+                relative.display()
+            );
         }
     }
 }

@@ -16,7 +16,10 @@ impl Applied {
     /// For tests of what comes after a write.
     #[cfg(test)]
     pub(crate) fn on(workload: Workload) -> Self {
-        Self { action_id: ActionId::new("test"), workload }
+        Self {
+            action_id: ActionId::new("test"),
+            workload,
+        }
     }
 
     /// The write's name.
@@ -42,7 +45,11 @@ pub enum Recognised {
 }
 
 /// Whether a template is the plan's, by comparison with the template itself.
-pub(super) fn recognise_template(workload: &Workload, action_id: &ActionId, template: &Value) -> Recognised {
+pub(super) fn recognise_template(
+    workload: &Workload,
+    action_id: &ActionId,
+    template: &Value,
+) -> Recognised {
     if workload.annotation(ACTION_ANNOTATION) != Some(action_id.as_str()) {
         Recognised::NotWritten
     } else if workload.template() == template {
@@ -57,7 +64,11 @@ pub(super) fn recognise_template(workload: &Workload, action_id: &ActionId, temp
 
 /// Whether a recorded plan was written and stands. No template is stored, so the plan's is rebuilt from the revisions that it names: the
 /// target's own, or the former newest one's with another image. `None` where those revisions are gone.
-pub fn recognise(workload: &Workload, revisions: &Revisions, plan: &PlanRecord) -> Option<Recognised> {
+pub fn recognise(
+    workload: &Workload,
+    revisions: &Revisions,
+    plan: &PlanRecord,
+) -> Option<Recognised> {
     if workload.annotation(ACTION_ANNOTATION) != Some(plan.action_id.as_str()) {
         return Some(Recognised::NotWritten);
     }
@@ -68,7 +79,9 @@ pub fn recognise(workload: &Workload, revisions: &Revisions, plan: &PlanRecord) 
             .template
             .clone(),
         (None, Some(image)) => {
-            let before = revisions.all().find(|revision| revision.hash == plan.inverse.hash)?;
+            let before = revisions
+                .all()
+                .find(|revision| revision.hash == plan.inverse.hash)?;
             let mut template = before.template.clone();
             set_image(&mut template, &image.container, &image.to)?;
             template
@@ -104,13 +117,18 @@ mod tests {
 
     fn workload(action: Option<&str>, image: &str) -> Workload {
         Workload {
-            reference: WorkloadRef { kind: WorkloadKind::Deployment, namespace: "n".into(), name: "web".into() },
+            reference: WorkloadRef {
+                kind: WorkloadKind::Deployment,
+                namespace: "n".into(),
+                name: "web".into(),
+            },
             uid: Uid::new("u"),
             resource_version: "1".into(),
             generation: 1,
             observed_generation: 1,
             labels: [].into(),
-            annotations: action.map(|action| [(ACTION_ANNOTATION.to_owned(), action.to_owned())].into()),
+            annotations: action
+                .map(|action| [(ACTION_ANNOTATION.to_owned(), action.to_owned())].into()),
             spec: json!({"template": template(image)}),
             counts: ReplicaCounts::default(),
         }
@@ -127,11 +145,18 @@ mod tests {
             template: template(image),
             change_cause: None,
         };
-        Revisions { newest: Some(revision("bad", 2, "web:bad")), older: vec![revision("good", 1, "web:good")] }
+        Revisions {
+            newest: Some(revision("bad", 2, "web:bad")),
+            older: vec![revision("good", 1, "web:good")],
+        }
     }
 
     fn mark(hash: &str) -> RevisionMark {
-        RevisionMark { name: RevisionName::new(hash), hash: TemplateHash::new(hash), number: 1 }
+        RevisionMark {
+            name: RevisionName::new(hash),
+            hash: TemplateHash::new(hash),
+            number: 1,
+        }
     }
 
     fn plan(target: Option<&str>) -> PlanRecord {
@@ -143,7 +168,11 @@ mod tests {
             target: String::new(),
             target_revision: target.map(mark),
             target_uid: None,
-            image: Some(ImageChange { container: "web".into(), from: "web:bad".into(), to: "web:pinned".into() }),
+            image: Some(ImageChange {
+                container: "web".into(),
+                from: "web:bad".into(),
+                to: "web:pinned".into(),
+            }),
             patch_sha256: String::new(),
             inverse: mark("bad"),
             proof: String::new(),
@@ -154,26 +183,52 @@ mod tests {
     #[test]
     fn without_the_action_id_nothing_was_written() {
         for action in [None, Some("web-2")] {
-            assert_eq!(recognise(&workload(action, "web:good"), &revisions(), &plan(Some("good"))), Some(Recognised::NotWritten));
+            assert_eq!(
+                recognise(
+                    &workload(action, "web:good"),
+                    &revisions(),
+                    &plan(Some("good"))
+                ),
+                Some(Recognised::NotWritten)
+            );
         }
     }
 
     #[test]
     fn the_action_id_alone_is_somebody_elses_later_rollout() {
-        let found = recognise(&workload(Some("web-1"), "web:newer"), &revisions(), &plan(Some("good")));
+        let found = recognise(
+            &workload(Some("web-1"), "web:newer"),
+            &revisions(),
+            &plan(Some("good")),
+        );
         assert_eq!(found, Some(Recognised::Superseded));
     }
 
     #[test]
     fn an_undo_and_a_pin_are_found_again() {
-        let undone = recognise(&workload(Some("web-1"), "web:good"), &revisions(), &plan(Some("good")));
+        let undone = recognise(
+            &workload(Some("web-1"), "web:good"),
+            &revisions(),
+            &plan(Some("good")),
+        );
         assert!(matches!(undone, Some(Recognised::Ours(_))));
-        let pinned = recognise(&workload(Some("web-1"), "web:pinned"), &revisions(), &plan(None));
+        let pinned = recognise(
+            &workload(Some("web-1"), "web:pinned"),
+            &revisions(),
+            &plan(None),
+        );
         assert!(matches!(pinned, Some(Recognised::Ours(_))));
     }
 
     #[test]
     fn a_target_that_is_gone_can_not_be_told() {
-        assert_eq!(recognise(&workload(Some("web-1"), "web:good"), &revisions(), &plan(Some("pruned"))), None);
+        assert_eq!(
+            recognise(
+                &workload(Some("web-1"), "web:good"),
+                &revisions(),
+                &plan(Some("pruned"))
+            ),
+            None
+        );
     }
 }

@@ -43,7 +43,9 @@ pub async fn apply(
     let mut stale: Option<(Workload, String)> = None;
     for _ in 0..TRIES {
         let workload = read_again(cluster, plan).await?;
-        if let Recognised::Ours(applied) = recognise_template(&workload, &plan.action_id, &plan.template) {
+        if let Recognised::Ours(applied) =
+            recognise_template(&workload, &plan.action_id, &plan.template)
+        {
             return Ok(applied);
         }
         if let Some((before, refusal)) = &stale
@@ -55,12 +57,20 @@ pub async fn apply(
         if !workload.same_intent(decided_on) {
             return Err(Unapplied::Moved);
         }
-        let patch = json_patch(plan, &workload.resource_version, workload.annotations.is_some());
+        let patch = json_patch(
+            plan,
+            &workload.resource_version,
+            workload.annotations.is_some(),
+        );
         match cluster.patch_workload(&plan.workload, &patch, false).await {
             Ok(result) => return stored(plan, &workload, &result),
-            Err(error) if error.is_forbidden() => return Err(Unapplied::Refused(error.to_string())),
+            Err(error) if error.is_forbidden() => {
+                return Err(Unapplied::Refused(error.to_string()));
+            }
             Err(error) if error.is_rejected() => stale = Some((workload, error.to_string())),
-            Err(error) if error.is_ambiguous() => return settle(cluster, plan, &error.to_string()).await,
+            Err(error) if error.is_ambiguous() => {
+                return settle(cluster, plan, &error.to_string()).await;
+            }
             Err(error) => return Err(Unapplied::Refused(error.to_string())),
         }
     }
@@ -77,13 +87,19 @@ async fn read_again(cluster: &Cluster, plan: &Plan) -> Result<Workload, Unapplie
 }
 
 /// The answer to a write is the object as stored.
-fn stored(plan: &Plan, before: &Workload, result: &serde_json::Value) -> Result<Applied, Unapplied> {
+fn stored(
+    plan: &Plan,
+    before: &Workload,
+    result: &serde_json::Value,
+) -> Result<Applied, Unapplied> {
     match super::parsed(&before.reference, result) {
         Some(after) => match recognise_template(&after, &plan.action_id, &plan.template) {
             Recognised::Ours(applied) => Ok(applied),
             Recognised::NotWritten | Recognised::Superseded => Err(Unapplied::Changed),
         },
-        None => Err(Unapplied::Unknown("the API server's answer can't be read".to_owned())),
+        None => Err(Unapplied::Unknown(
+            "the API server's answer can't be read".to_owned(),
+        )),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The only writer to workloads. Two doors: [`rehearse`] asks the API server what it would do, in any mode; [`apply`] takes an
 //! [`Authorized`] plan and does it.
 
-mod apply;
 mod applied;
+mod apply;
 mod rehearse;
 
 pub use applied::{Applied, Recognised, recognise};
@@ -11,7 +11,6 @@ pub use rehearse::rehearse;
 
 /// What only `decision` can make: the proof that every guard let a plan pass.
 pub use crate::decision::Authorized;
-
 
 use crate::domain::object;
 use crate::domain::workload::{Workload, WorkloadRef};

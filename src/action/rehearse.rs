@@ -13,7 +13,11 @@ const TRIES: usize = 5;
 pub async fn rehearse(cluster: &Cluster, plan: &Plan, decided_on: &Workload) -> Rehearsal {
     let mut workload = decided_on.clone();
     for _ in 0..TRIES {
-        let patch = json_patch(plan, &workload.resource_version, workload.annotations.is_some());
+        let patch = json_patch(
+            plan,
+            &workload.resource_version,
+            workload.annotations.is_some(),
+        );
         match cluster.patch_workload(&plan.workload, &patch, true).await {
             Ok(result) => return compare(plan, &result),
             Err(error) if error.is_forbidden() => return forbidden(cluster, plan, &error).await,
@@ -28,13 +32,19 @@ pub async fn rehearse(cluster: &Cluster, plan: &Plan, decided_on: &Workload) -> 
 }
 
 /// After a rejection: the newer reading where only the resource version moved, else what the rejection means.
-async fn moved(cluster: &Cluster, stale: &Workload, error: &ApiError) -> Result<Workload, Rehearsal> {
+async fn moved(
+    cluster: &Cluster,
+    stale: &Workload,
+    error: &ApiError,
+) -> Result<Workload, Rehearsal> {
     match reading(cluster, &stale.reference).await {
         Ok(Some(newer)) if newer.resource_version == stale.resource_version => {
             Err(Rehearsal::Refused(error.to_string()))
         }
         Ok(Some(newer)) if newer.same_intent(stale) => Ok(newer),
-        Ok(_) => Err(Rehearsal::Unavailable("the workload was changed meanwhile".to_owned())),
+        Ok(_) => Err(Rehearsal::Unavailable(
+            "the workload was changed meanwhile".to_owned(),
+        )),
         Err(error) => Err(Rehearsal::Unavailable(error.to_string())),
     }
 }

@@ -56,7 +56,8 @@ pub fn run() -> ExitCode {
 }
 
 fn check(file: &std::path::Path) -> u8 {
-    let (report, code) = crate::config::report(&file.display().to_string(), &crate::config::load(file));
+    let (report, code) =
+        crate::config::report(&file.display().to_string(), &crate::config::load(file));
     out(&report);
     code
 }

@@ -3,10 +3,10 @@
 use super::{exit, fail};
 use crate::config::{self, Config, Listen, PrometheusSettings, WebhookAuth};
 use crate::engine::{self, Context, Intake, Parts, Reloader, ServerOperations};
+use crate::intake::Limits;
 use crate::intake::authentication::Authentication;
 use crate::intake::routes::{self, Routes, Webhook};
 use crate::intake::server::Server;
-use crate::intake::Limits;
 use crate::platform::CallObserver;
 use crate::platform::clock::Clock;
 use crate::platform::kube::{Cluster, ConnectError, Credentials, connect};
@@ -42,7 +42,12 @@ pub(super) struct Serve {
     #[arg(long, value_enum, default_value_t = Lines::Text)]
     log_format: Lines,
     /// Which log lines are written (tracing's filter syntax)
-    #[arg(long, env = "RIPCORD_LOG", value_name = "FILTER", default_value = "info,kube_client=off,hyper_util=off")]
+    #[arg(
+        long,
+        env = "RIPCORD_LOG",
+        value_name = "FILTER",
+        default_value = "info,kube_client=off,hyper_util=off"
+    )]
     log: String,
 }
 
@@ -93,9 +98,17 @@ pub(super) fn run(arguments: &Serve) -> u8 {
     // Nothing is opened or asked before the configuration is known to be good.
     let config = match config::load(&arguments.config) {
         Ok(config) => config,
-        Err(error) => return fail(&error, "`ripcord check FILE` shows the same report", exit::CONFIGURATION),
+        Err(error) => {
+            return fail(
+                &error,
+                "`ripcord check FILE` shows the same report",
+                exit::CONFIGURATION,
+            );
+        }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let served = runtime
         .map_err(ServeError::Runtime)
         .and_then(|runtime| runtime.block_on(serve(arguments, config)));
@@ -110,7 +123,11 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
     let clock = Clock::system();
     let metrics = Metrics::new(BUILD).map_err(ServeError::Metrics)?;
     metrics.touch_policies(config.policies.iter().map(|policy| policy.name.as_str()));
-    ConfigReloaded { at: clock.now(), refused: None }.emit(&metrics);
+    ConfigReloaded {
+        at: clock.now(),
+        refused: None,
+    }
+    .emit(&metrics);
     announce(&config);
 
     let credentials = Credentials {
@@ -135,7 +152,11 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
     let reloader = Reloader::new(arguments.config.clone(), sender, context.clone());
     let operations = ServerOperations::new(context.clone(), reloader.clone());
     let limits = Limits::default();
-    let webhook = Webhook { receiver: Intake::new(context.clone()), authentication, limits };
+    let webhook = Webhook {
+        receiver: Intake::new(context.clone()),
+        authentication,
+        limits,
+    };
     let served = listeners.routes(webhook, operations, &metrics);
 
     let stop = CancellationToken::new();
@@ -165,7 +186,12 @@ fn announce(config: &Config) {
     let namespaces: Vec<&str> = config.namespaces.iter().map(String::as_str).collect();
     tracing::info!(mode = %config.mode, namespaces = namespaces.join(","), policies = config.policies.len(), "starting");
     for key in &config.not_enforced {
-        tracing::warn!(key = key.path, line = key.line, "not enforced yet: {}", key.why);
+        tracing::warn!(
+            key = key.path,
+            line = key.line,
+            "not enforced yet: {}",
+            key.why
+        );
     }
 }
 
@@ -185,7 +211,10 @@ struct Ports {
 impl Ports {
     fn new(config: &Config, observer: Arc<dyn CallObserver>) -> Result<Self, BuildError> {
         let made = client(&config.prometheus, &observer)?;
-        Ok(Self { observer, made: Mutex::new((config.prometheus.clone(), made)) })
+        Ok(Self {
+            observer,
+            made: Mutex::new((config.prometheus.clone(), made)),
+        })
     }
 
     fn port(&self, config: &Config) -> Arc<dyn PrometheusPort> {
@@ -194,14 +223,19 @@ impl Ports {
             match client(&config.prometheus, &self.observer) {
                 Ok(fresh) => *made = (config.prometheus.clone(), fresh),
                 // The old address answers what it can: no wrong answer comes of it, at worst an unavailable one.
-                Err(error) => tracing::error!(%error, "the new settings for Prometheus can't be used"),
+                Err(error) => {
+                    tracing::error!(%error, "the new settings for Prometheus can't be used")
+                }
             }
         }
         made.1.clone()
     }
 }
 
-fn client(settings: &PrometheusSettings, observer: &Arc<dyn CallObserver>) -> Result<Arc<PrometheusClient>, BuildError> {
+fn client(
+    settings: &PrometheusSettings,
+    observer: &Arc<dyn CallObserver>,
+) -> Result<Arc<PrometheusClient>, BuildError> {
     let settings = Settings {
         url: settings.url.clone(),
         timeout: settings.timeout,
@@ -219,11 +253,20 @@ struct Listeners {
 impl Listeners {
     async fn bind(listen: Listen) -> Result<Self, ServeError> {
         let webhook = bind(listen.webhook).await?;
-        let admin = if listen.admin == listen.webhook { None } else { Some(bind(listen.admin).await?) };
+        let admin = if listen.admin == listen.webhook {
+            None
+        } else {
+            Some(bind(listen.admin).await?)
+        };
         Ok(Self { webhook, admin })
     }
 
-    fn routes(self, webhook: Webhook<Intake>, operations: ServerOperations, metrics: &Metrics) -> Vec<(TcpListener, Routes)> {
+    fn routes(
+        self,
+        webhook: Webhook<Intake>,
+        operations: ServerOperations,
+        metrics: &Metrics,
+    ) -> Vec<(TcpListener, Routes)> {
         match self.admin {
             None => vec![(self.webhook, routes::both(webhook, operations, metrics))],
             Some(admin) => vec![
@@ -235,7 +278,9 @@ impl Listeners {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })
 }
 
 async fn serve_all(server: &Server, served: Vec<(TcpListener, Routes)>, stop: &CancellationToken) {
@@ -246,7 +291,10 @@ async fn serve_all(server: &Server, served: Vec<(TcpListener, Routes)>, stop: &C
 }
 
 /// SIGTERM and SIGINT stop, SIGHUP reloads.
-fn signals<'a>(stop: &'a CancellationToken, reloader: &'a Reloader) -> Result<impl Future<Output = ()> + 'a, ServeError> {
+fn signals<'a>(
+    stop: &'a CancellationToken,
+    reloader: &'a Reloader,
+) -> Result<impl Future<Output = ()> + 'a, ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
@@ -270,7 +318,10 @@ fn signals<'a>(stop: &'a CancellationToken, reloader: &'a Reloader) -> Result<im
 fn process_name() -> Result<String, ServeError> {
     let mut bytes = [0_u8; 10];
     getrandom::fill(&mut bytes).map_err(|_| ServeError::Randomness)?;
-    Ok(format!("ripcord-{}", data_encoding::HEXLOWER.encode(&bytes)))
+    Ok(format!(
+        "ripcord-{}",
+        data_encoding::HEXLOWER.encode(&bytes)
+    ))
 }
 
 /// Where a pod's ServiceAccount says which namespace it runs in; on a laptop there is none.

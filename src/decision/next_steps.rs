@@ -62,8 +62,9 @@ fn by_hand(plan: &Plan) -> String {
             "kubectl -n {namespace} rollout undo {workload} --to-revision={}  # by hand what was planned",
             mark.number
         ),
-        Target::Image { container, to, .. } => format!(
-            "kubectl -n {namespace} set image {workload} {container}={to}  # by hand what was planned"
+        Target::Image(image) => format!(
+            "kubectl -n {namespace} set image {workload} {}={}  # by hand what was planned",
+            image.container, image.to
         ),
     }
 }

@@ -21,7 +21,12 @@ use jiff::SignedDuration;
 const HOLD_LEFT: SignedDuration = SignedDuration::from_secs(15);
 
 /// Carries a recorded plan out, or finds that it was.
-pub(super) async fn act(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Result<Wake, StoreError> {
+pub(super) async fn act(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    reference: &WorkloadRef,
+) -> Result<Wake, StoreError> {
     let Some(recorded) = status(incident).plan else {
         return advance(context, incident, Input::Written(Written::DecideAfresh)).await;
     };
@@ -29,8 +34,12 @@ pub(super) async fn act(context: &Context, config: &Config, incident: &Incident,
     if let (Some(workload), Some(revisions)) = (full.case.workload(), full.case.revisions()) {
         // Before anything else: a process before this one may have written, and died before it recorded so.
         match action::recognise(workload, revisions, &recorded) {
-            Some(Recognised::Ours(_)) => return found_written(context, config, incident, workload).await,
-            Some(Recognised::Superseded) => return advance(context, incident, Input::Overtaken).await,
+            Some(Recognised::Ours(_)) => {
+                return found_written(context, config, incident, workload).await;
+            }
+            Some(Recognised::Superseded) => {
+                return advance(context, incident, Input::Overtaken).await;
+            }
             Some(Recognised::NotWritten) | None => {}
         }
     }
@@ -38,9 +47,12 @@ pub(super) async fn act(context: &Context, config: &Config, incident: &Incident,
         .proposal
         .as_ref()
         .is_ok_and(|plan| patch_sha256(plan) == recorded.patch_sha256);
-    let (Ok(plan), Some(rehearsal), Some(workload), true) =
-        (full.proposal.clone(), full.rehearsal.clone(), full.case.workload().cloned(), same_plan)
-    else {
+    let (Ok(plan), Some(rehearsal), Some(workload), true) = (
+        full.proposal.clone(),
+        full.rehearsal.clone(),
+        full.case.workload().cloned(),
+        same_plan,
+    ) else {
         return decided_otherwise(context, config, incident, full).await;
     };
     let Ok(authorized) = decision::authorize(&full.case, plan, &rehearsal) else {
@@ -52,7 +64,12 @@ pub(super) async fn act(context: &Context, config: &Config, incident: &Incident,
     let plan = authorized.get().clone();
     let written = match action::apply(&context.cluster, &authorized, &workload).await {
         Ok(applied) => Written::Accepted {
-            verification: Box::new(verify::begin(&plan.verify, plan.longest_run_seconds, applied.workload(), context.clock.now())),
+            verification: Box::new(verify::begin(
+                &plan.verify,
+                plan.longest_run_seconds,
+                applied.workload(),
+                context.clock.now(),
+            )),
         },
         Err(Unapplied::Gone) => return advance(context, incident, Input::Gone).await,
         Err(Unapplied::Moved) => Written::DecideAfresh,
@@ -72,19 +89,55 @@ fn holder_is_late(context: &Context, incident: &Incident) -> bool {
 }
 
 /// The guards changed their mind between the intent and the write: that counts.
-async fn decided_otherwise(context: &Context, config: &Config, incident: &Incident, full: gather::Full) -> Result<Wake, StoreError> {
+async fn decided_otherwise(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    full: gather::Full,
+) -> Result<Wake, StoreError> {
     match &full.case.evidence.workload {
         Observed::Absent => advance(context, incident, Input::Gone).await,
-        Observed::Known(workload) if workload.uid != incident.spec.workload.uid => advance(context, incident, Input::Gone).await,
-        Observed::Known(_) | Observed::Unavailable(_) => advance(context, incident, Input::Looked(Box::new(full.looked(config)))).await,
+        Observed::Known(workload) if workload.uid != incident.spec.workload.uid => {
+            advance(context, incident, Input::Gone).await
+        }
+        Observed::Known(_) | Observed::Unavailable(_) => {
+            advance(
+                context,
+                incident,
+                Input::Looked(Box::new(full.looked(config))),
+            )
+            .await
+        }
     }
 }
 
 /// A write of ours that the record does not know yet.
-async fn found_written(context: &Context, config: &Config, incident: &Incident, workload: &Workload) -> Result<Wake, StoreError> {
+async fn found_written(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    workload: &Workload,
+) -> Result<Wake, StoreError> {
     let status = status(incident);
-    let longest_run = status.memory.sightings.iter().map(|sighting| sighting.longest_run_seconds).max();
+    let longest_run = status
+        .memory
+        .sightings
+        .iter()
+        .map(|sighting| sighting.longest_run_seconds)
+        .max();
     let spec = verify_spec(config, &status.policy);
-    let verification = verify::begin(&spec, longest_run.unwrap_or(0), workload, context.clock.now());
-    advance(context, incident, Input::Written(Written::Accepted { verification: Box::new(verification) })).await
+    let verification = verify::begin(
+        &spec,
+        longest_run.unwrap_or(0),
+        workload,
+        context.clock.now(),
+    );
+    advance(
+        context,
+        incident,
+        Input::Written(Written::Accepted {
+            verification: Box::new(verification),
+        }),
+    )
+    .await
 }

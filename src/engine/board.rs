@@ -31,7 +31,11 @@ impl Board {
     }
 
     /// Replaces everything by what a whole listing found.
-    pub(super) fn replace(&self, all: impl IntoIterator<Item = ((String, String), Phase)>, metrics: &Metrics) {
+    pub(super) fn replace(
+        &self,
+        all: impl IntoIterator<Item = ((String, String), Phase)>,
+        metrics: &Metrics,
+    ) {
         let mut fresh = State::default();
         for (key, phase) in all {
             if phase == Phase::Closed {

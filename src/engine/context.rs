@@ -55,7 +55,15 @@ pub struct Context {
 impl Context {
     /// A context, and the news that [`super::run`] reads.
     pub fn new(parts: Parts) -> (Self, mpsc::Receiver<News>) {
-        let Parts { cluster, prometheus, clock, config, metrics, process, own_namespace } = parts;
+        let Parts {
+            cluster,
+            prometheus,
+            clock,
+            config,
+            metrics,
+            process,
+            own_namespace,
+        } = parts;
         let (news, receiver) = mpsc::channel(NEWS_WAITING);
         let context = Self {
             store: Store::new(cluster.clone()),

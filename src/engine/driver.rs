@@ -22,7 +22,13 @@ const AFTER_CONFLICT: SignedDuration = SignedDuration::from_millis(200);
 pub(super) const AFTER_ERROR: SignedDuration = SignedDuration::from_secs(5);
 
 /// Drives one incident until it is closed or the process stops. `news` wakes it early: another alert joined, or the configuration changed.
-pub(super) async fn drive(context: Context, namespace: String, name: String, news: Arc<Notify>, stop: CancellationToken) {
+pub(super) async fn drive(
+    context: Context,
+    namespace: String,
+    name: String,
+    news: Arc<Notify>,
+    stop: CancellationToken,
+) {
     loop {
         if stop.is_cancelled() {
             return;
@@ -66,7 +72,13 @@ async fn turn(context: &Context, namespace: &str, name: &str) -> Result<Wake, St
         Err(until) => return Ok(Wake::At(until)),
         Ok(Claim::NotNeeded) => {}
         Ok(Claim::Renew) => {
-            let claimed = step(&incident, Input::Claimed { holder: context.process.clone() }, now);
+            let claimed = step(
+                &incident,
+                Input::Claimed {
+                    holder: context.process.clone(),
+                },
+                now,
+            );
             incident = save(context, &incident, claimed).await?.0;
         }
     }
@@ -76,7 +88,9 @@ async fn turn(context: &Context, namespace: &str, name: &str) -> Result<Wake, St
     let config = context.config();
     match phase {
         None | Some(Phase::Closed) => Ok(Wake::Never),
-        Some(Phase::Observing | Phase::Deciding | Phase::Waiting) => decide(context, &config, &incident, &reference).await,
+        Some(Phase::Observing | Phase::Deciding | Phase::Waiting) => {
+            decide(context, &config, &incident, &reference).await
+        }
         Some(Phase::Held) => reconsider(context, &config, &incident, &reference).await,
         Some(Phase::Acting) => acting::act(context, &config, &incident, &reference).await,
         Some(Phase::Verifying) => watching::watch(context, &config, &incident, &reference).await,
@@ -84,18 +98,30 @@ async fn turn(context: &Context, namespace: &str, name: &str) -> Result<Wake, St
 }
 
 /// Asks everything and decides.
-async fn decide(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Result<Wake, StoreError> {
+async fn decide(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    reference: &WorkloadRef,
+) -> Result<Wake, StoreError> {
     let full = gather::full(context, config, incident, reference).await;
     let input = match &full.case.evidence.workload {
         Observed::Absent => Input::Gone,
         Observed::Known(workload) if workload.uid != incident.spec.workload.uid => Input::Gone,
-        Observed::Known(_) | Observed::Unavailable(_) => Input::Looked(Box::new(full.looked(config))),
+        Observed::Known(_) | Observed::Unavailable(_) => {
+            Input::Looked(Box::new(full.looked(config)))
+        }
     };
     advance(context, incident, input).await
 }
 
 /// Held: looks lightly, and decides again only when what the hold was decided on has changed.
-async fn reconsider(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Result<Wake, StoreError> {
+async fn reconsider(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    reference: &WorkloadRef,
+) -> Result<Wake, StoreError> {
     let (live, looked) = gather::light(context, config, incident, reference).await;
     let input = match &live.workload {
         Observed::Absent => Input::Gone,
@@ -109,19 +135,37 @@ async fn reconsider(context: &Context, config: &Config, incident: &Incident, ref
 }
 
 /// Takes the step, saves it, and only then carries its effects out.
-pub(super) async fn advance(context: &Context, incident: &Incident, input: Input) -> Result<Wake, StoreError> {
+pub(super) async fn advance(
+    context: &Context,
+    incident: &Incident,
+    input: Input,
+) -> Result<Wake, StoreError> {
     let taken = step(incident, input, context.clock.now());
     let (_, wake) = save(context, incident, taken).await?;
     Ok(wake)
 }
 
-async fn save(context: &Context, incident: &Incident, taken: Step) -> Result<(Incident, Wake), StoreError> {
-    let Step { status: mut next, effects, wake } = taken;
+async fn save(
+    context: &Context,
+    incident: &Incident,
+    taken: Step,
+) -> Result<(Incident, Wake), StoreError> {
+    let Step {
+        status: mut next,
+        effects,
+        wake,
+    } = taken;
     let before = status(incident);
-    if matches!(Phase::parse(&next.phase), Some(Phase::Acting | Phase::Verifying)) {
+    if matches!(
+        Phase::parse(&next.phase),
+        Some(Phase::Acting | Phase::Verifying)
+    ) {
         // Whoever saves one of these phases drives it: every save renews the hold.
         let now = context.clock.now();
-        next.holder = Some(Holder { id: context.process.clone(), deadline: now.checked_add(HOLD_FOR).unwrap_or(now) });
+        next.holder = Some(Holder {
+            id: context.process.clone(),
+            deadline: now.checked_add(HOLD_FOR).unwrap_or(now),
+        });
     }
     let renewed = wake == Wake::Now;
     let saved = if renewed || worth_saving(&before, &next) {
@@ -171,7 +215,11 @@ fn minute(instant: Timestamp) -> Timestamp {
 async fn carry_out(context: &Context, incident: &Incident, effect: Effect) {
     match effect {
         Effect::Announce { what, note } => tell::announce(context, incident, what, &note).await,
-        Effect::CountDecision { policy, mode, verdict } => tell::decided(context, incident, &policy, mode, &verdict),
+        Effect::CountDecision {
+            policy,
+            mode,
+            verdict,
+        } => tell::decided(context, incident, &policy, mode, &verdict),
         Effect::CountEnding(ending) => tell::ended(context, incident, ending),
     }
 }

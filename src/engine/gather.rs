@@ -42,7 +42,12 @@ pub(super) fn workload_of(incident: &Incident) -> Option<WorkloadRef> {
 }
 
 /// Asks every source, diagnoses, proposes, and lets the guards decide; where only the rehearsal is missing, rehearses and decides again.
-pub(super) async fn full(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Full {
+pub(super) async fn full(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    reference: &WorkloadRef,
+) -> Full {
     let evidence = evidence(context, config, incident, reference).await;
     let case = case(context, config, incident, reference, evidence);
     let proposal = remedy::propose(&case);
@@ -56,18 +61,34 @@ pub(super) async fn full(context: &Context, config: &Config, incident: &Incident
         rehearsal = Some(outcome);
     }
     let mode = decision::effective_mode(&case).unwrap_or(Mode::Off);
-    Full { case, proposal, rehearsal, verdict, mode }
+    Full {
+        case,
+        proposal,
+        rehearsal,
+        verdict,
+        mode,
+    }
 }
 
 /// Asks the live API alone: whether it still fails, and is still the same.
-pub(super) async fn light(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> (Live, Looked) {
+pub(super) async fn light(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    reference: &WorkloadRef,
+) -> (Live, Looked) {
     let live = live::read(&context.cluster, reference).await;
     let looked = light_from(context, config, incident, &live);
     (live, looked)
 }
 
 /// The same from a reading that is already there.
-pub(super) fn light_from(context: &Context, config: &Config, incident: &Incident, live: &Live) -> Looked {
+pub(super) fn light_from(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    live: &Live,
+) -> Looked {
     let unasked = || "not asked in this look".to_owned();
     let mut evidence = Evidence {
         gathered_at: context.clock.now(),
@@ -110,7 +131,12 @@ impl Full {
             },
             mode: self.mode,
         };
-        looked(config, &self.case.evidence, self.case.diagnosis.clone(), Some(decided))
+        looked(
+            config,
+            &self.case.evidence,
+            self.case.diagnosis.clone(),
+            Some(decided),
+        )
     }
 }
 
@@ -120,7 +146,10 @@ fn looked(
     diagnosis: crate::domain::diagnosis::Diagnosis,
     decided: Option<Decided>,
 ) -> Looked {
-    let newest = evidence.revisions.known().and_then(|revisions| revisions.newest.as_ref());
+    let newest = evidence
+        .revisions
+        .known()
+        .and_then(|revisions| revisions.newest.as_ref());
     Looked {
         newest: newest.map(mark),
         diagnosis,
@@ -147,18 +176,28 @@ pub(super) fn mark(revision: &crate::domain::workload::Revision) -> RevisionMark
 /// A digest of everything that makes a hold worth deciding again: the workload's spec, labels and annotations (not what controllers and
 /// Ripcord itself write there) and the configuration.
 pub(super) fn decided_on(workload: &Workload, configuration: &str) -> String {
-    let machine_made = [REVISION_ANNOTATION, ACTION_ANNOTATION, "kubernetes.io/change-cause"];
+    let machine_made = [
+        REVISION_ANNOTATION,
+        ACTION_ANNOTATION,
+        "kubernetes.io/change-cause",
+    ];
     let annotations: Vec<_> = workload
         .annotations
         .iter()
         .flatten()
         .filter(|(key, _)| !machine_made.contains(&key.as_str()))
         .collect();
-    let text = serde_json::json!([workload.spec, workload.labels, annotations, configuration]).to_string();
+    let text =
+        serde_json::json!([workload.spec, workload.labels, annotations, configuration]).to_string();
     data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }
 
-async fn evidence(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Evidence {
+async fn evidence(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    reference: &WorkloadRef,
+) -> Evidence {
     let namespace = &reference.namespace;
     let gathered_at = context.clock.now();
     let (live, namespace_mode, past) = tokio::join!(
@@ -166,7 +205,11 @@ async fn evidence(context: &Context, config: &Config, incident: &Incident, refer
         live::namespace_mode(&context.cluster, namespace),
         past(context, incident, namespace),
     );
-    let Live { workload, revisions, pods } = live;
+    let Live {
+        workload,
+        revisions,
+        pods,
+    } = live;
     let port = context.prometheus(config);
     let named: Vec<_> = pods
         .known()
@@ -181,11 +224,22 @@ async fn evidence(context: &Context, config: &Config, incident: &Incident, refer
             match &revisions {
                 Observed::Known(revisions) => {
                     let settings = &config.prometheus;
-                    history::gather(&*port, namespace, revisions, gathered_at, settings.lookback, settings.step).await
+                    history::gather(
+                        &*port,
+                        namespace,
+                        revisions,
+                        gathered_at,
+                        settings.lookback,
+                        settings.step,
+                    )
+                    .await
                 }
                 Observed::Absent | Observed::Unavailable(_) => {
                     let why = "the revisions could not be read".to_owned();
-                    (Observed::Unavailable(why.clone()), Observed::Unavailable(why))
+                    (
+                        Observed::Unavailable(why.clone()),
+                        Observed::Unavailable(why),
+                    )
                 }
             }
         },
@@ -211,13 +265,25 @@ async fn evidence(context: &Context, config: &Config, incident: &Incident, refer
 
 fn remember(evidence: &mut Evidence) {
     if let Observed::Known(pods) = &evidence.pods {
-        evidence.memory =
-            diagnosis::remember(&evidence.memory, pods, &evidence.events, evidence.gathered_at);
+        evidence.memory = diagnosis::symptoms::remember(
+            &evidence.memory,
+            pods,
+            &evidence.events,
+            evidence.gathered_at,
+        );
     }
 }
 
-async fn past(context: &Context, incident: &Incident, namespace: &str) -> Observed<Vec<crate::domain::evidence::PastIncident>> {
-    match context.store.of_workload(namespace, &incident.spec.workload.uid).await {
+async fn past(
+    context: &Context,
+    incident: &Incident,
+    namespace: &str,
+) -> Observed<Vec<crate::domain::evidence::PastIncident>> {
+    match context
+        .store
+        .of_workload(namespace, &incident.spec.workload.uid)
+        .await
+    {
         Ok(incidents) => Observed::Known(
             incidents
                 .iter()
@@ -230,10 +296,20 @@ async fn past(context: &Context, incident: &Incident, namespace: &str) -> Observ
     }
 }
 
-fn case(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef, evidence: Evidence) -> Case {
+fn case(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    reference: &WorkloadRef,
+    evidence: Evidence,
+) -> Case {
     let status = status(incident);
     let diagnosis = diagnosis::diagnose(&evidence, &config.limits);
-    let mut alert_names: Vec<String> = status.alerts.iter().map(|alert| alert.name.clone()).collect();
+    let mut alert_names: Vec<String> = status
+        .alerts
+        .iter()
+        .map(|alert| alert.name.clone())
+        .collect();
     alert_names.push(incident.spec.alert.name.clone());
     alert_names.sort();
     alert_names.dedup();

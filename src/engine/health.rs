@@ -23,13 +23,20 @@ struct State {
 
 impl Health {
     fn state(&self) -> State {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Why nothing can be recorded now, and so nothing may be done.
     pub(super) fn not_durable(&self) -> Option<String> {
         let state = self.state();
-        if state.asked { state.not_durable } else { Some("starting".to_owned()) }
+        if state.asked {
+            state.not_durable
+        } else {
+            Some("starting".to_owned())
+        }
     }
 
     /// For `/-/ready`. Prometheus away is ready all the same: a webhook that can't reach us can't be held.
@@ -57,27 +64,61 @@ impl Health {
         let (schemas, up) = tokio::join!(context.cluster.served_schemas(), port.up());
         let not_durable = match schemas {
             Ok(served) => lacking(&schema::missing_fields(&served)),
-            Err(error) if error.is_not_found() => {
-                Some("the CRD incidents.ripcord.dev is missing: kubectl apply -f deploy/base/crd.yaml".to_owned())
-            }
+            Err(error) if error.is_not_found() => Some(
+                "the CRD incidents.ripcord.dev is missing: kubectl apply -f deploy/base/crd.yaml"
+                    .to_owned(),
+            ),
             Err(error) => Some(error.to_string()),
         };
         let prometheus = match up {
             Ok(true) => None,
-            Ok(false) => Some("it answers, but `up` of kube-state-metrics is not 1 (prometheus.matchers)".to_owned()),
+            Ok(false) => Some(
+                "it answers, but `up` of kube-state-metrics is not 1 (prometheus.matchers)"
+                    .to_owned(),
+            ),
             Err(error) => Some(error.to_string()),
         };
-        let fresh = State { not_durable, prometheus, asked: true };
-        let before = std::mem::replace(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner), fresh.clone());
-        tell(context, Dependency::Kubernetes, before.asked, &before.not_durable, &fresh.not_durable);
-        tell(context, Dependency::Prometheus, before.asked, &before.prometheus, &fresh.prometheus);
+        let fresh = State {
+            not_durable,
+            prometheus,
+            asked: true,
+        };
+        let before = std::mem::replace(
+            &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner),
+            fresh.clone(),
+        );
+        tell(
+            context,
+            Dependency::Kubernetes,
+            before.asked,
+            &before.not_durable,
+            &fresh.not_durable,
+        );
+        tell(
+            context,
+            Dependency::Prometheus,
+            before.asked,
+            &before.prometheus,
+            &fresh.prometheus,
+        );
     }
 }
 
-fn tell(context: &Context, dependency: Dependency, asked: bool, before: &Option<String>, after: &Option<String>) {
+fn tell(
+    context: &Context,
+    dependency: Dependency,
+    asked: bool,
+    before: &Option<String>,
+    after: &Option<String>,
+) {
     if !asked || before.is_none() != after.is_none() {
         let detail = after.as_deref().unwrap_or_default();
-        DependencyChanged { dependency, up: after.is_none(), detail }.emit(&context.metrics);
+        DependencyChanged {
+            dependency,
+            up: after.is_none(),
+            detail,
+        }
+        .emit(&context.metrics);
     }
 }
 

@@ -13,8 +13,8 @@ use crate::evidence::live;
 use crate::intake::ports::{Delivery, Receipt, Receiver, Unavailable};
 use crate::record::crd::{Incident, IncidentSpec};
 use crate::record::store::{Opened, StoreError, is_closed, name_of};
-use crate::telemetry::labels::SkipReason;
 use crate::telemetry::events::{AlertSkipped, IncidentOpened};
+use crate::telemetry::labels::SkipReason;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -54,7 +54,13 @@ impl Receiver for Intake {
                 Fate::Recorded => receipt.recorded += 1,
                 Fate::Skipped(reason) => {
                     receipt.skipped += 1;
-                    AlertSkipped { reason, count: 1, alert: &alert.name, detail: "" }.emit(&self.context.metrics);
+                    AlertSkipped {
+                        reason,
+                        count: 1,
+                        alert: &alert.name,
+                        detail: "",
+                    }
+                    .emit(&self.context.metrics);
                 }
             }
         }
@@ -95,14 +101,25 @@ impl Intake {
     }
 
     /// An alert that names no workload: Prometheus says which containers wait in its namespace, and each of their workloads is looked at.
-    async fn aggregate(&self, config: &Config, namespace: &str, alert: &AlertSeen) -> Result<Fate, Unavailable> {
+    async fn aggregate(
+        &self,
+        config: &Config,
+        namespace: &str,
+        alert: &AlertSeen,
+    ) -> Result<Fate, Unavailable> {
         let port = self.context.prometheus(config);
         let waiting = port.waiting_in_namespace(namespace).await;
         let waiting = waiting.map_err(|error| Unavailable(error.to_string()))?;
-        let pods: BTreeSet<_> = waiting.into_iter().map(|series| (series.pod, series.uid)).collect();
+        let pods: BTreeSet<_> = waiting
+            .into_iter()
+            .map(|series| (series.pod, series.uid))
+            .collect();
         let mut fate = Fate::Skipped(SkipReason::NoWorkload);
         for (name, uid) in pods {
-            let hint = Hint::Pod { name, uid: Some(uid) };
+            let hint = Hint::Pod {
+                name,
+                uid: Some(uid),
+            };
             if let Fate::Recorded = self.follow(config, namespace, &hint, alert).await? {
                 fate = Fate::Recorded;
             }
@@ -113,7 +130,11 @@ impl Intake {
     /// A group that was cut: the namespaces of the alerts that are there are asked for the others.
     async fn truncated(&self, config: &Config, delivery: &Delivery) -> Result<(), Unavailable> {
         let mut asked = BTreeSet::new();
-        for alert in delivery.alerts.iter().filter(|alert| alert.status == AlertStatus::Firing) {
+        for alert in delivery
+            .alerts
+            .iter()
+            .filter(|alert| alert.status == AlertStatus::Firing)
+        {
             if let Some(namespace) = &alert.namespace
                 && config.namespaces.contains(namespace)
                 && asked.insert(namespace)
@@ -124,7 +145,13 @@ impl Intake {
         Ok(())
     }
 
-    async fn follow(&self, config: &Config, namespace: &str, hint: &Hint, alert: &AlertSeen) -> Result<Fate, Unavailable> {
+    async fn follow(
+        &self,
+        config: &Config,
+        namespace: &str,
+        hint: &Hint,
+        alert: &AlertSeen,
+    ) -> Result<Fate, Unavailable> {
         let workload = match resolve(&self.context.cluster, namespace, hint).await? {
             Resolved::Workload(workload) => workload,
             Resolved::Nowhere(reason) => return Ok(Fate::Skipped(reason)),
@@ -132,16 +159,25 @@ impl Intake {
         let reference = &workload.reference;
         let fits = config.policies.iter().any(|policy| {
             let names = std::iter::once(alert.name.as_str());
-            policy.matches.fits(reference.kind, namespace, &reference.name, names)
+            policy
+                .matches
+                .fits(reference.kind, namespace, &reference.name, names)
         });
         if !fits {
             return Ok(Fate::Skipped(SkipReason::NoPolicy));
         }
-        self.record(config, &workload, alert).await.map_err(|error| Unavailable(error.to_string()))
+        self.record(config, &workload, alert)
+            .await
+            .map_err(|error| Unavailable(error.to_string()))
     }
 
     /// Joins the open incident of the workload, or opens one.
-    async fn record(&self, config: &Config, workload: &Workload, alert: &AlertSeen) -> Result<Fate, StoreError> {
+    async fn record(
+        &self,
+        config: &Config,
+        workload: &Workload,
+        alert: &AlertSeen,
+    ) -> Result<Fate, StoreError> {
         let namespace = &workload.reference.namespace;
         let record = AlertRecord {
             name: alert.name.clone(),
@@ -151,7 +187,11 @@ impl Intake {
             resolved: false,
         };
         for _ in 0..TRIES {
-            let incidents = self.context.store.of_workload(namespace, &workload.uid).await?;
+            let incidents = self
+                .context
+                .store
+                .of_workload(namespace, &workload.uid)
+                .await?;
             if let Some(open) = incidents.iter().find(|incident| !is_closed(incident)) {
                 match self.join(open, &record).await {
                     Err(StoreError::Conflict { .. }) => continue,
@@ -161,14 +201,20 @@ impl Intake {
             let Some(newest) = self.newest(workload).await else {
                 break;
             };
-            if let Some(reason) = known_to_closed(&incidents, workload, &newest, config, &alert.key) {
+            if let Some(reason) = known_to_closed(&incidents, workload, &newest, config, &alert.key)
+            {
                 return Ok(Fate::Skipped(reason));
             }
-            if let Some(fate) = self.open(config, workload, &newest, &incidents, &record).await? {
+            if let Some(fate) = self
+                .open(config, workload, &newest, &incidents, &record)
+                .await?
+            {
                 return Ok(fate);
             }
         }
-        Err(StoreError::Conflict { name: workload.reference.to_string() })
+        Err(StoreError::Conflict {
+            name: workload.reference.to_string(),
+        })
     }
 
     async fn join(&self, open: &Incident, record: &AlertRecord) -> Result<Fate, StoreError> {
@@ -215,10 +261,20 @@ impl Intake {
             installation: config.installation.clone(),
             alert: record.clone(),
         };
-        match self.context.store.open(&reference.namespace, spec, closed_before).await? {
+        match self
+            .context
+            .store
+            .open(&reference.namespace, spec, closed_before)
+            .await?
+        {
             Opened::Created(incident) => {
                 let name = name_of(&incident);
-                IncidentOpened { incident: &name, workload: reference, alert: &record.name }.emit(&self.context.metrics);
+                IncidentOpened {
+                    incident: &name,
+                    workload: reference,
+                    alert: &record.name,
+                }
+                .emit(&self.context.metrics);
                 self.context.ledger.put(record.key(), Known::Recorded(name));
                 self.context.news(&incident);
                 Ok(Some(Fate::Recorded))
@@ -260,7 +316,11 @@ impl Intake {
                 if next.alerts.is_empty() {
                     next.join(incident.spec.alert.clone());
                 }
-                let Some(alert) = next.alerts.iter_mut().find(|alert| alert.key() == *key && !alert.resolved) else {
+                let Some(alert) = next
+                    .alerts
+                    .iter_mut()
+                    .find(|alert| alert.key() == *key && !alert.resolved)
+                else {
                     continue;
                 };
                 alert.resolved = true;
@@ -279,7 +339,9 @@ impl Intake {
                 return Ok(());
             }
         }
-        Err(Unavailable("an incident changed faster than it could be updated".to_owned()))
+        Err(Unavailable(
+            "an incident changed faster than it could be updated".to_owned(),
+        ))
     }
 }
 
@@ -295,13 +357,20 @@ fn known_to_closed(
     for incident in incidents {
         let status = status(incident);
         let ending = Ending::parse(&status.outcome);
-        let has_it = incident.spec.alert.key() == *key || status.alerts.iter().any(|alert| alert.key() == *key);
+        let has_it = incident.spec.alert.key() == *key
+            || status.alerts.iter().any(|alert| alert.key() == *key);
         if has_it && ending != Some(Ending::NotFailing) {
             return Some(SkipReason::AlreadyKnown);
         }
-        let last_revision = status.applied.last().and_then(|applied| applied.revision.as_ref());
+        let last_revision = status
+            .applied
+            .last()
+            .and_then(|applied| applied.revision.as_ref());
         let about_it = *last_revision.unwrap_or(&incident.spec.revision.hash) == newest.hash;
-        if about_it && ending.is_some_and(Ending::absorbs_later_alerts) && status.decided_on == digest {
+        if about_it
+            && ending.is_some_and(Ending::absorbs_later_alerts)
+            && status.decided_on == digest
+        {
             return Some(SkipReason::Absorbed);
         }
     }

@@ -52,7 +52,9 @@ impl Ledger {
     /// Forgets the alerts of an incident.
     pub(super) fn forget(&self, incident: &IncidentName) {
         let mut entries = self.lock();
-        entries.known.retain(|_, known| *known != Known::Recorded(incident.clone()));
+        entries
+            .known
+            .retain(|_, known| *known != Known::Recorded(incident.clone()));
         let Entries { known, order } = &mut *entries;
         order.retain(|key| known.contains_key(key));
     }
@@ -69,7 +71,10 @@ mod tests {
     use jiff::Timestamp;
 
     fn key(number: usize) -> AlertKey {
-        AlertKey { fingerprint: Fingerprint::new(number.to_string()), starts_at: Timestamp::UNIX_EPOCH }
+        AlertKey {
+            fingerprint: Fingerprint::new(number.to_string()),
+            starts_at: Timestamp::UNIX_EPOCH,
+        }
     }
 
     #[test]

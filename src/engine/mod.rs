@@ -14,12 +14,12 @@ mod intake;
 mod ledger;
 mod operations;
 mod resolve;
-mod step;
+pub mod step;
 mod tasks;
 mod tell;
 mod watching;
 
-pub use context::{Context, Parts};
+pub use context::{Context, Parts, PrometheusFactory};
 pub use intake::Intake;
 pub use operations::{Reloader, ServerOperations};
 pub use tasks::{TaskDied, run};

@@ -19,18 +19,24 @@ pub struct Reloader {
 impl Reloader {
     /// A reloader for the file that the process was started with.
     pub fn new(path: PathBuf, sender: watch::Sender<Arc<Config>>, context: Context) -> Self {
-        Self { path, sender: Arc::new(sender), context }
+        Self {
+            path,
+            sender: Arc::new(sender),
+            context,
+        }
     }
 
     /// Reads the file again.
     ///
     /// # Errors
-    /// The file's report; the configuration that is in force stays.
+    /// What is wrong with the file, in one line; the configuration that is in force stays.
     pub fn reload(&self) -> Result<(), String> {
         let at = self.context.clock.now();
         match config::load(&self.path) {
             Ok(config) => {
-                self.context.metrics.touch_policies(config.policies.iter().map(|policy| policy.name.as_str()));
+                self.context
+                    .metrics
+                    .touch_policies(config.policies.iter().map(|policy| policy.name.as_str()));
                 let before = self.sender.borrow().clone();
                 if before.listen != config.listen || before.webhook_auth != config.webhook_auth {
                     tracing::warn!("`listen` and `webhook` take effect at the next start only");
@@ -40,10 +46,14 @@ impl Reloader {
                 Ok(())
             }
             Err(error) => {
-                let report = error.to_string();
-                let first = report.lines().next().unwrap_or_default();
-                ConfigReloaded { at, refused: Some(first) }.emit(&self.context.metrics);
-                Err(report)
+                // One line, without a line of the file in it: somebody may have pasted a token there.
+                let summary = error.summary();
+                ConfigReloaded {
+                    at,
+                    refused: Some(&summary),
+                }
+                .emit(&self.context.metrics);
+                Err(format!("{summary}; `ripcord check` shows the whole report"))
             }
         }
     }

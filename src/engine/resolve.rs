@@ -22,16 +22,28 @@ pub(super) enum Resolved {
 }
 
 /// Follows one hint.
-pub(super) async fn resolve(cluster: &Cluster, namespace: &str, hint: &Hint) -> Result<Resolved, Unavailable> {
+pub(super) async fn resolve(
+    cluster: &Cluster,
+    namespace: &str,
+    hint: &Hint,
+) -> Result<Resolved, Unavailable> {
     match hint {
-        Hint::Workload { kind: WorkloadKind::Deployment, name } => deployment(cluster, namespace, name, None).await,
+        Hint::Workload {
+            kind: WorkloadKind::Deployment,
+            name,
+        } => deployment(cluster, namespace, name, None).await,
         Hint::Workload { .. } => Ok(Resolved::Nowhere(SkipReason::UnsupportedOwner)),
         Hint::Pod { name, uid } => pod(cluster, namespace, name, uid.as_ref()).await,
         Hint::Namespace => Ok(Resolved::Nowhere(SkipReason::NoWorkload)),
     }
 }
 
-async fn pod(cluster: &Cluster, namespace: &str, name: &str, uid: Option<&Uid>) -> Result<Resolved, Unavailable> {
+async fn pod(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    uid: Option<&Uid>,
+) -> Result<Resolved, Unavailable> {
     let Some(pod) = cluster.pod(namespace, name).await.map_err(away)? else {
         return Ok(Resolved::Nowhere(SkipReason::PodGone));
     };
@@ -42,7 +54,11 @@ async fn pod(cluster: &Cluster, namespace: &str, name: &str, uid: Option<&Uid>) 
     let Some((replica_set, replica_set_uid)) = owner(&pod, "ReplicaSet") else {
         return Ok(Resolved::Nowhere(SkipReason::UnsupportedOwner));
     };
-    let Some(found) = cluster.replica_set(namespace, replica_set).await.map_err(away)? else {
+    let Some(found) = cluster
+        .replica_set(namespace, replica_set)
+        .await
+        .map_err(away)?
+    else {
         return Ok(Resolved::Nowhere(SkipReason::WorkloadGone));
     };
     if text(&found, "/metadata/uid") != Some(replica_set_uid) {
@@ -59,10 +75,19 @@ fn owner<'a>(object: &'a Value, kind: &str) -> Option<(&'a str, &'a str)> {
     let owner = controller(object)?;
     let ours = text(owner, "/kind") == Some(kind)
         && text(owner, "/apiVersion").is_some_and(|version| version.starts_with("apps/"));
-    if ours { Some((text(owner, "/name")?, text(owner, "/uid")?)) } else { None }
+    if ours {
+        Some((text(owner, "/name")?, text(owner, "/uid")?))
+    } else {
+        None
+    }
 }
 
-async fn deployment(cluster: &Cluster, namespace: &str, name: &str, uid: Option<&str>) -> Result<Resolved, Unavailable> {
+async fn deployment(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    uid: Option<&str>,
+) -> Result<Resolved, Unavailable> {
     let reference = WorkloadRef {
         kind: WorkloadKind::Deployment,
         namespace: namespace.to_owned(),

@@ -33,8 +33,16 @@ pub struct TaskDied;
 ///
 /// # Errors
 /// When one of its tasks dies.
-pub async fn run(context: Context, mut news: mpsc::Receiver<News>, stop: CancellationToken) -> Result<(), TaskDied> {
-    let mut drivers = Drivers { tasks: JoinSet::new(), running: BTreeMap::new(), stop: stop.clone() };
+pub async fn run(
+    context: Context,
+    mut news: mpsc::Receiver<News>,
+    stop: CancellationToken,
+) -> Result<(), TaskDied> {
+    let mut drivers = Drivers {
+        tasks: JoinSet::new(),
+        running: BTreeMap::new(),
+        stop: stop.clone(),
+    };
     let mut list = tokio::time::interval(LIST_EVERY);
     let mut ask = tokio::time::interval(ASK_EVERY);
     for interval in [&mut list, &mut ask] {
@@ -110,7 +118,8 @@ async fn list_all(context: &Context, drivers: &mut Drivers) {
             if let Some(phase) = phase(&incident) {
                 all.push((key.clone(), phase));
             }
-            let ours = incident.spec.installation == config.installation && workload_of(&incident).is_some();
+            let ours = incident.spec.installation == config.installation
+                && workload_of(&incident).is_some();
             if ours && !is_closed(&incident) && !drivers.running.contains_key(&key) {
                 drivers.ensure(context, key);
             }

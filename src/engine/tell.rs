@@ -21,24 +21,53 @@ pub(super) fn moved(context: &Context, before: &IncidentStatus, saved: &Incident
         return;
     };
     let incident = name_of(saved);
-    context.board.set(&workload.namespace, incident.as_str(), to, &context.metrics);
+    context
+        .board
+        .set(&workload.namespace, incident.as_str(), to, &context.metrics);
     if from != to {
         let reason = &after.reason;
-        PhaseChanged { incident: &incident, workload: &workload, from, to, reason }.emit(&context.metrics);
+        PhaseChanged {
+            incident: &incident,
+            workload: &workload,
+            from,
+            to,
+            reason,
+        }
+        .emit(&context.metrics);
     }
     if let Some(applied) = after.applied.last()
         && before.applied.len() < after.applied.len()
     {
         let (remedy, action_id, target) = (&applied.remedy, &applied.action_id, &applied.target);
-        ActionApplied { incident: &incident, workload: &workload, remedy, action_id, target }.emit(&context.metrics);
+        ActionApplied {
+            incident: &incident,
+            workload: &workload,
+            remedy,
+            action_id,
+            target,
+        }
+        .emit(&context.metrics);
     }
 }
 
 /// A decision that differs from the one before.
-pub(super) fn decided(context: &Context, incident: &Incident, policy: &str, mode: Mode, verdict: &Verdict) {
+pub(super) fn decided(
+    context: &Context,
+    incident: &Incident,
+    policy: &str,
+    mode: Mode,
+    verdict: &Verdict,
+) {
     if let Some(workload) = workload_of(incident) {
         let policy = (!policy.is_empty()).then_some(policy);
-        DecisionMade { incident: &name_of(incident), workload: &workload, policy, mode, verdict }.emit(&context.metrics);
+        DecisionMade {
+            incident: &name_of(incident),
+            workload: &workload,
+            policy,
+            mode,
+            verdict,
+        }
+        .emit(&context.metrics);
     }
 }
 
@@ -69,7 +98,12 @@ pub(super) fn ended(context: &Context, incident: &Incident, ending: Ending) {
 }
 
 /// Tells people through Events.
-pub(super) async fn announce(context: &Context, incident: &Incident, what: Announcement, note: &str) {
+pub(super) async fn announce(
+    context: &Context,
+    incident: &Incident,
+    what: Announcement,
+    note: &str,
+) {
     let Some(workload) = workload_of(incident) else {
         return;
     };
@@ -81,13 +115,24 @@ pub(super) async fn announce(context: &Context, incident: &Incident, what: Annou
         incident_uid: incident.metadata.uid.clone().unwrap_or_default(),
     };
     let step = status(incident).applied.len();
-    if let Err(error) = announce_event(&context.cluster, &subject, what, step, note, context.clock.now()).await {
+    if let Err(error) = announce_event(
+        &context.cluster,
+        &subject,
+        what,
+        step,
+        note,
+        context.clock.now(),
+    )
+    .await
+    {
         tracing::warn!(incident = %name, error = %error, "an Event could not be told");
     }
 }
 
 /// An incident could not be read or written; it is tried again.
 pub(super) fn record_failed(namespace: &str, name: &str, error: &StoreError) {
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let cause = std::error::Error::source(error)
+        .map(ToString::to_string)
+        .unwrap_or_default();
     tracing::warn!(namespace, incident = name, %error, cause, "the record could not be reached or kept");
 }

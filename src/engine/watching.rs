@@ -24,10 +24,22 @@ pub(super) fn verify_spec(config: &Config, policy: &str) -> VerifySpec {
 }
 
 /// Looks once, judges, and goes on, closes, or hands over to the next step.
-pub(super) async fn watch(context: &Context, config: &Config, incident: &Incident, reference: &WorkloadRef) -> Result<Wake, StoreError> {
+pub(super) async fn watch(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    reference: &WorkloadRef,
+) -> Result<Wake, StoreError> {
     let status = status(incident);
     let (Some(plan), Some(record)) = (&status.plan, &status.verification) else {
-        return advance(context, incident, Input::Written(Written::Changed("the record has no plan or verification".to_owned()))).await;
+        return advance(
+            context,
+            incident,
+            Input::Written(Written::Changed(
+                "the record has no plan or verification".to_owned(),
+            )),
+        )
+        .await;
     };
     let live = live::read(&context.cluster, reference).await;
     let looked = gather::light_from(context, config, incident, &live);
@@ -36,11 +48,15 @@ pub(super) async fn watch(context: &Context, config: &Config, incident: &Inciden
         (Observed::Known(workload), _) if workload.uid != incident.spec.workload.uid => {
             return advance(context, incident, Input::Gone).await;
         }
-        (Observed::Known(workload), Observed::Known(revisions)) => match action::recognise(workload, revisions, plan) {
-            Some(Recognised::Ours(applied)) => applied,
-            Some(Recognised::NotWritten | Recognised::Superseded) => return advance(context, incident, Input::Overtaken).await,
-            None => return Ok(in_a_while(context, AFTER_ERROR)),
-        },
+        (Observed::Known(workload), Observed::Known(revisions)) => {
+            match action::recognise(workload, revisions, plan) {
+                Some(Recognised::Ours(applied)) => applied,
+                Some(Recognised::NotWritten | Recognised::Superseded) => {
+                    return advance(context, incident, Input::Overtaken).await;
+                }
+                None => return Ok(in_a_while(context, AFTER_ERROR)),
+            }
+        }
         // Not readable now: the record's own time-out goes on counting, and the next look may see more.
         _ => return Ok(in_a_while(context, AFTER_ERROR)),
     };
@@ -50,7 +66,11 @@ pub(super) async fn watch(context: &Context, config: &Config, incident: &Inciden
         applied: &applied,
         revisions: &live.revisions,
         pods: &live.pods,
-        target_failing: looked.diagnosis.entries.first().map(|entry| format!("{}: {}", entry.container, entry.because)),
+        target_failing: looked
+            .diagnosis
+            .entries
+            .first()
+            .map(|entry| format!("{}: {}", entry.container, entry.because)),
         last_questions: None,
     };
     let (mut record_after, mut judgement) = verify::judge(record, &look);
@@ -66,7 +86,16 @@ pub(super) async fn watch(context: &Context, config: &Config, incident: &Inciden
         status.memory = looked.memory;
         status.decided_on = looked.decided_on;
     }
-    advance(context, &next, Input::Judged { record: record_after, judgement, revision: target }).await
+    advance(
+        context,
+        &next,
+        Input::Judged {
+            record: record_after,
+            judgement,
+            revision: target,
+        },
+    )
+    .await
 }
 
 async fn ask_last(
@@ -78,7 +107,10 @@ async fn ask_last(
     record: &VerificationRecord,
 ) -> LastQuestions {
     let now = context.clock.now();
-    let newest = live.revisions.known().and_then(|revisions| revisions.newest.as_ref());
+    let newest = live
+        .revisions
+        .known()
+        .and_then(|revisions| revisions.newest.as_ref());
     let pods: Vec<&Pod> = live
         .pods
         .known()
@@ -89,6 +121,12 @@ async fn ask_last(
     let whole_for = since(record.whole_since.unwrap_or(now), now);
     let spec = verify_spec(config, &status.policy);
     let port = context.prometheus(config);
-    verify::watch::ask_last(&*port, &reference.namespace, &pods, whole_for, spec.http.as_ref()).await
+    verify::watch::ask_last(
+        &*port,
+        &reference.namespace,
+        &pods,
+        whole_for,
+        spec.http.as_ref(),
+    )
+    .await
 }
-

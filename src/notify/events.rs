@@ -41,7 +41,9 @@ impl Announcement {
     fn kind(self) -> &'static str {
         match self {
             Self::RemediationFailed | Self::RemediationHeld => "Warning",
-            Self::RemediationPlanned | Self::RemediationStarted | Self::RemediationSucceeded => "Normal",
+            Self::RemediationPlanned | Self::RemediationStarted | Self::RemediationSucceeded => {
+                "Normal"
+            }
         }
     }
 }
@@ -72,9 +74,16 @@ pub async fn announce(
     now: Timestamp,
 ) -> Result<(), ApiError> {
     let (workload, incident) = references(subject);
-    let told = [(&workload, &incident, "workload"), (&incident, &workload, "incident")];
+    let told = [
+        (&workload, &incident, "workload"),
+        (&incident, &workload, "incident"),
+    ];
     for (regarding, related, on) in told {
-        let name = format!("{}.{}-{step}.{on}", subject.incident, what.as_str().to_lowercase());
+        let name = format!(
+            "{}.{}-{step}.{on}",
+            subject.incident,
+            what.as_str().to_lowercase()
+        );
         let event = json!({
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
@@ -89,7 +98,10 @@ pub async fn announce(
             "regarding": regarding,
             "related": related,
         });
-        match cluster.create_event(&subject.workload.namespace, &event).await {
+        match cluster
+            .create_event(&subject.workload.namespace, &event)
+            .await
+        {
             Ok(_) => {}
             Err(error) if error.is_already_exists() => {}
             Err(error) => return Err(error),

@@ -5,7 +5,7 @@ use super::{Ground, Way, refusal};
 use crate::domain::case::Case;
 use crate::domain::diagnosis::{Cause, Entry};
 use crate::domain::image::ImageRef;
-use crate::domain::plan::{Plan, Refusal, RefusalReason, Target};
+use crate::domain::plan::{ImageChange, Plan, Refusal, RefusalReason, Target};
 use crate::domain::policy::{PinFrom, PinImage};
 use crate::domain::template::{self, CONTAINER_LISTS};
 use crate::domain::workload::{Revision, images};
@@ -85,11 +85,11 @@ pub fn propose(case: &Case, spec: &PinImage) -> Result<Plan, Refusal> {
             "the owner's word: policy {} names {image}; {origin}",
             ground.policy.name
         ),
-        target: Target::Image {
+        target: Target::Image(ImageChange {
             container,
             from: from.to_owned(),
             to: image.as_str().to_owned(),
-        },
+        }),
         template: planned,
     };
     Ok(ground.plan(case, way))

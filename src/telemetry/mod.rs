@@ -7,5 +7,6 @@ pub mod events;
 pub mod labels;
 pub mod logging;
 pub mod metrics;
+mod observer;
 
 pub use metrics::Metrics;

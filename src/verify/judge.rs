@@ -81,10 +81,17 @@ impl Judgement {
 }
 
 /// The record of a verification that begins now.
-pub fn begin(spec: &VerifySpec, longest_run_seconds: i64, workload: &Workload, now: Timestamp) -> VerificationRecord {
+pub fn begin(
+    spec: &VerifySpec,
+    longest_run_seconds: i64,
+    workload: &Workload,
+    now: Timestamp,
+) -> VerificationRecord {
     let soak = spec
         .soak
-        .max(SignedDuration::from_secs(longest_run_seconds.saturating_mul(2)))
+        .max(SignedDuration::from_secs(
+            longest_run_seconds.saturating_mul(2),
+        ))
         .max(SignedDuration::from_secs(workload.min_ready_seconds()))
         .min(LONGEST_SOAK);
     VerificationRecord {
@@ -163,7 +170,10 @@ fn state(look: &Look<'_>) -> State {
             .flat_map(|pod| &pod.containers)
             .map(|container| container.restarts)
             .sum();
-        State::Whole { restarts, pods: own.len() }
+        State::Whole {
+            restarts,
+            pods: own.len(),
+        }
     } else {
         State::Partial(format!(
             "{}: {} of {wanted} updated, {ready} ready, {} available",
@@ -184,7 +194,11 @@ fn lasting(next: &mut VerificationRecord, now: Timestamp, why: &str, unseen: boo
         return Judgement::NotYet(why.to_owned());
     }
     let text = format!("no progress for {}: {why}", human(still));
-    if unseen { Judgement::Unknown(text) } else { Judgement::TimedOut(text) }
+    if unseen {
+        Judgement::Unknown(text)
+    } else {
+        Judgement::TimedOut(text)
+    }
 }
 
 fn whole(next: &mut VerificationRecord, look: &Look<'_>, restarts: i64, pods: usize) -> Judgement {
@@ -200,24 +214,53 @@ fn whole(next: &mut VerificationRecord, look: &Look<'_>, restarts: i64, pods: us
     if whole_for < soak {
         next.last_progress = whole_seconds(now);
         "whole".clone_into(&mut next.seen);
-        let restart = if restarted { "a container restarted, the soak begins again: " } else { "" };
-        return Judgement::NotYet(format!("{restart}whole, soaking {} of {}", human(whole_for), human(soak)));
+        let restart = if restarted {
+            "a container restarted, the soak begins again: "
+        } else {
+            ""
+        };
+        return Judgement::NotYet(format!(
+            "{restart}whole, soaking {} of {}",
+            human(whole_for),
+            human(soak)
+        ));
     }
     let Some(answers) = look.last_questions else {
         return Judgement::AskLast;
     };
     match (&answers.restarts, &answers.probe) {
         (Observed::Known(0), None | Some(Ok(()))) => {
-            let probed = if answers.probe.is_some() { ", the probe answers" } else { "" };
+            let probed = if answers.probe.is_some() {
+                ", the probe answers"
+            } else {
+                ""
+            };
             Judgement::Recovered(format!(
                 "{pods} of {pods} pods ready for {} without a restart, by Prometheus too{probed}",
                 human(whole_for)
             ))
         }
-        (Observed::Known(0), Some(Err(why))) => lasting(next, now, &format!("the probe does not answer: {why}"), false),
-        (Observed::Known(count), _) => lasting(next, now, &format!("Prometheus counts {count} new restarts"), false),
-        (Observed::Absent, _) => lasting(next, now, "Prometheus has no restart counter of the new pods", true),
-        (Observed::Unavailable(why), _) => lasting(next, now, &format!("Prometheus can't tell: {why}"), true),
+        (Observed::Known(0), Some(Err(why))) => lasting(
+            next,
+            now,
+            &format!("the probe does not answer: {why}"),
+            false,
+        ),
+        (Observed::Known(count), _) => lasting(
+            next,
+            now,
+            &format!("Prometheus counts {count} new restarts"),
+            false,
+        ),
+        (Observed::Absent, _) => lasting(
+            next,
+            now,
+            "Prometheus has no restart counter of the new pods",
+            true,
+        ),
+        (Observed::Unavailable(why), _) => {
+            lasting(next, now, &format!("Prometheus can't tell: {why}"), true)
+        }
     }
 }
 
@@ -225,7 +268,9 @@ fn whole(next: &mut VerificationRecord, look: &Look<'_>, restarts: i64, pods: us
 mod tests {
     use super::*;
     use crate::domain::identity::{RevisionName, TemplateHash, Uid};
-    use crate::domain::workload::{Container, ContainerState, ReplicaCounts, Revision, WorkloadKind, WorkloadRef};
+    use crate::domain::workload::{
+        Container, ContainerState, ReplicaCounts, Revision, WorkloadKind, WorkloadRef,
+    };
     use serde_json::json;
 
     fn at(second: i64) -> Timestamp {
@@ -234,7 +279,11 @@ mod tests {
 
     fn workload(wanted: i64, ready: i64) -> Workload {
         Workload {
-            reference: WorkloadRef { kind: WorkloadKind::Deployment, namespace: "n".into(), name: "web".into() },
+            reference: WorkloadRef {
+                kind: WorkloadKind::Deployment,
+                namespace: "n".into(),
+                name: "web".into(),
+            },
             uid: Uid::new("u"),
             resource_version: "1".into(),
             generation: 2,
@@ -242,7 +291,12 @@ mod tests {
             labels: [].into(),
             annotations: None,
             spec: json!({"replicas": wanted}),
-            counts: ReplicaCounts { total: wanted, updated: wanted, ready, available: ready },
+            counts: ReplicaCounts {
+                total: wanted,
+                updated: wanted,
+                ready,
+                available: ready,
+            },
         }
     }
 
@@ -279,11 +333,17 @@ mod tests {
             template: json!({}),
             change_cause: None,
         };
-        Observed::Known(Revisions { newest: Some(newest), older: vec![] })
+        Observed::Known(Revisions {
+            newest: Some(newest),
+            older: vec![],
+        })
     }
 
     fn record() -> VerificationRecord {
-        let spec = VerifySpec { soak: SignedDuration::from_secs(30), ..VerifySpec::default() };
+        let spec = VerifySpec {
+            soak: SignedDuration::from_secs(30),
+            ..VerifySpec::default()
+        };
         begin(&spec, 0, &workload(1, 0), at(0))
     }
 
@@ -311,7 +371,11 @@ mod tests {
             self
         }
 
-        fn judge(&self, record: &VerificationRecord, second: i64) -> (VerificationRecord, Judgement) {
+        fn judge(
+            &self,
+            record: &VerificationRecord,
+            second: i64,
+        ) -> (VerificationRecord, Judgement) {
             judge(
                 record,
                 &Look {
@@ -334,7 +398,10 @@ mod tests {
     fn zero_replicas_show_nothing() {
         let scene = Scene::new(workload(0, 0), vec![]);
         assert!(matches!(scene.judge(&record(), 10).1, Judgement::NotYet(_)));
-        assert!(matches!(scene.judge(&record(), 300).1, Judgement::Unknown(_)));
+        assert!(matches!(
+            scene.judge(&record(), 300).1,
+            Judgement::Unknown(_)
+        ));
     }
 
     #[test]
@@ -350,14 +417,24 @@ mod tests {
     fn an_old_generation_proves_nothing() {
         let mut old = workload(1, 1);
         old.observed_generation = 1;
-        assert!(matches!(Scene::new(old, vec![pod("a", true, 0)]).judge(&record(), 10).1, Judgement::NotYet(_)));
+        assert!(matches!(
+            Scene::new(old, vec![pod("a", true, 0)])
+                .judge(&record(), 10)
+                .1,
+            Judgement::NotYet(_)
+        ));
     }
 
     #[test]
     fn a_pod_of_another_revision_is_not_the_targets() {
         let mut other = pod("a", true, 0);
         other.revision = RevisionName::new("bad");
-        assert!(matches!(Scene::new(workload(1, 1), vec![other]).judge(&record(), 10).1, Judgement::NotYet(_)));
+        assert!(matches!(
+            Scene::new(workload(1, 1), vec![other])
+                .judge(&record(), 10)
+                .1,
+            Judgement::NotYet(_)
+        ));
     }
 
     #[test]
@@ -374,7 +451,10 @@ mod tests {
         let restarted = Scene::new(workload(1, 1), vec![pod("a", true, 1)]);
         let (second, judgement) = restarted.judge(&first, 40);
         assert!(judgement.text().contains("restarted"));
-        assert!(matches!(restarted.judge(&second, 69).1, Judgement::NotYet(_)));
+        assert!(matches!(
+            restarted.judge(&second, 69).1,
+            Judgement::NotYet(_)
+        ));
         assert_eq!(restarted.judge(&second, 70).1, Judgement::AskLast);
     }
 
@@ -392,7 +472,10 @@ mod tests {
         for restarts in [Observed::Absent, Observed::Unavailable("away".into())] {
             let scene = whole().answered(restarts, None);
             assert!(matches!(scene.judge(&soaked, 41).1, Judgement::NotYet(_)));
-            assert!(matches!(scene.judge(&soaked, 10 + 300).1, Judgement::Unknown(_)));
+            assert!(matches!(
+                scene.judge(&soaked, 10 + 300).1,
+                Judgement::Unknown(_)
+            ));
         }
     }
 
@@ -400,18 +483,30 @@ mod tests {
     fn restarts_that_only_prometheus_saw_and_a_silent_probe_do_not_pass() {
         let (soaked, _) = whole().judge(&record(), 10);
         let restarted = whole().answered(Observed::Known(1), None);
-        assert!(matches!(restarted.judge(&soaked, 41).1, Judgement::NotYet(_)));
+        assert!(matches!(
+            restarted.judge(&soaked, 41).1,
+            Judgement::NotYet(_)
+        ));
         let silent = whole().answered(Observed::Known(0), Some(Err("status 500".into())));
         assert!(matches!(silent.judge(&soaked, 41).1, Judgement::NotYet(_)));
-        assert!(matches!(silent.judge(&soaked, 400).1, Judgement::NotYet(_) | Judgement::TimedOut(_)));
+        assert!(matches!(
+            silent.judge(&soaked, 400).1,
+            Judgement::NotYet(_) | Judgement::TimedOut(_)
+        ));
     }
 
     #[test]
     fn whole_soaked_and_confirmed_is_recovered() {
         let (soaked, _) = whole().judge(&record(), 10);
         for probe in [None, Some(Ok(()))] {
-            let judgement = whole().answered(Observed::Known(0), probe).judge(&soaked, 41).1;
-            assert!(matches!(judgement, Judgement::Recovered(_)), "{judgement:?}");
+            let judgement = whole()
+                .answered(Observed::Known(0), probe)
+                .judge(&soaked, 41)
+                .1;
+            assert!(
+                matches!(judgement, Judgement::Recovered(_)),
+                "{judgement:?}"
+            );
         }
     }
 
@@ -419,7 +514,10 @@ mod tests {
     fn the_targets_own_failure_is_failure_at_once() {
         let mut scene = whole();
         scene.failing = Some("web: crashes".into());
-        assert_eq!(scene.judge(&record(), 10).1, Judgement::Failed("web: crashes".into()));
+        assert_eq!(
+            scene.judge(&record(), 10).1,
+            Judgement::Failed("web: crashes".into())
+        );
     }
 
     #[test]

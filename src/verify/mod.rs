@@ -3,4 +3,4 @@
 pub mod judge;
 pub mod watch;
 
-pub use judge::{Judgement, Look, begin, judge};
+pub use judge::{Judgement, LastQuestions, Look, begin, judge};

@@ -68,7 +68,7 @@ async fn probe_in_a_row(http: Option<&HttpProbe>) -> Option<Result<(), String>> 
         match probe(http).await {
             Ok(status) if status == http.status => {}
             Ok(status) => return Some(Err(format!("status {status}, expected {}", http.status))),
-            Err(why) => return Some(Err(why)),
+            Err(error) => return Some(Err(error.to_string())),
         }
     }
     Some(Ok(()))

@@ -2,7 +2,7 @@
 
 use super::{Finding, Question, pass, spokesman};
 use crate::domain::case::Case;
-use crate::domain::plan::{Plan, Target};
+use crate::domain::plan::{ImageChange, Plan, Target};
 use crate::domain::template;
 use crate::domain::verdict::Reason;
 use crate::domain::workload::TEMPLATE_HASH_LABEL;
@@ -31,11 +31,11 @@ fn mismatch(case: &Case, plan: &Plan) -> Option<&'static str> {
         Target::Revision { mark, uid } => revisions.older.iter().any(|revision| {
             revision.hash == mark.hash && &revision.uid == uid && revision.template == plan.template
         }),
-        Target::Image {
+        Target::Image(ImageChange {
             container,
             from,
             to,
-        } => {
+        }) => {
             template::image(workload.template(), container) == Some(from)
                 && template::image(&plan.template, container) == Some(to)
         }

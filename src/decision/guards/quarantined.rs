@@ -19,7 +19,7 @@ pub(super) fn check(question: &Question<'_>) -> Finding {
     };
     let by_hash = match &plan.target {
         Target::Revision { mark, .. } => quarantine.contains(&mark.hash),
-        Target::Image { .. } => false,
+        Target::Image(_) => false,
     };
     // A pin can make an old revision's template again.
     if by_hash

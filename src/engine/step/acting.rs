@@ -18,13 +18,28 @@ const LOOK_AT_ROLLOUT: SignedDuration = SignedDuration::from_secs(3);
 /// While a soak runs, nothing but a restart can be news.
 const LOOK_AT_SOAK: SignedDuration = SignedDuration::from_secs(10);
 
-pub(super) fn written(incident: &Incident, mut next: IncidentStatus, written: Written, now: Timestamp) -> Step {
+pub(super) fn written(
+    incident: &Incident,
+    mut next: IncidentStatus,
+    written: Written,
+    now: Timestamp,
+) -> Step {
     let Some(plan) = next.plan.clone() else {
-        return close(next, Ending::Escalated, Reason::ActionFailed.as_str(), "the record has no plan to act on", now);
+        return close(
+            next,
+            Ending::Escalated,
+            Reason::ActionFailed.as_str(),
+            "the record has no plan to act on",
+            now,
+        );
     };
     match written {
         Written::Accepted { verification } => {
-            if next.applied.iter().all(|applied| applied.action_id != plan.action_id) {
+            if next
+                .applied
+                .iter()
+                .all(|applied| applied.action_id != plan.action_id)
+            {
                 next.applied.push(AppliedRecord {
                     action_id: plan.action_id.clone(),
                     remedy: plan.remedy.clone(),
@@ -39,19 +54,36 @@ pub(super) fn written(incident: &Incident, mut next: IncidentStatus, written: Wr
             next.phase = Phase::Verifying.as_str().to_owned();
             next.verification = Some(*verification);
             next.next_steps = take_back(incident, &next).into_iter().collect();
-            let what = format!("wrote step {}: {} to {} (action {})", plan.step, plan.remedy, plan.target, plan.action_id);
+            let what = format!(
+                "wrote step {}: {} to {} (action {})",
+                plan.step, plan.remedy, plan.target, plan.action_id
+            );
             next.tell(now, &what);
             next.set_condition("Acted", "True", "Applied", &what, now);
-            let effects = vec![Effect::Announce { what: Announcement::RemediationStarted, note: what }];
-            Step { status: next, effects, wake: Wake::Now }
+            let effects = vec![Effect::Announce {
+                what: Announcement::RemediationStarted,
+                note: what,
+            }];
+            Step {
+                status: next,
+                effects,
+                wake: Wake::Now,
+            }
         }
         Written::DecideAfresh => {
             next.phase = Phase::Deciding.as_str().to_owned();
             next.plan = None;
             next.diff.clear();
             next.holder = None;
-            next.tell(now, "nothing was written: the workload was changed since the decision; deciding afresh");
-            Step { status: next, effects: Vec::new(), wake: Wake::Now }
+            next.tell(
+                now,
+                "nothing was written: the workload was changed since the decision; deciding afresh",
+            );
+            Step {
+                status: next,
+                effects: Vec::new(),
+                wake: Wake::Now,
+            }
         }
         Written::Refused(why) => {
             next.phase = Phase::Held.as_str().to_owned();
@@ -60,13 +92,33 @@ pub(super) fn written(incident: &Incident, mut next: IncidentStatus, written: Wr
             next.message.clone_from(&why);
             next.tell(now, &format!("held ({}): {why}", Reason::DryRunRefused));
             let note = format!("{}: {why}", Reason::DryRunRefused);
-            let effects = vec![Effect::Announce { what: Announcement::RemediationHeld, note }];
-            Step { status: next, effects, wake: at(now, super::QUIET_LOOK) }
+            let effects = vec![Effect::Announce {
+                what: Announcement::RemediationHeld,
+                note,
+            }];
+            Step {
+                status: next,
+                effects,
+                wake: at(now, super::QUIET_LOOK),
+            }
         }
-        Written::Changed(why) => close(next, Ending::Escalated, Reason::ActionFailed.as_str(), &why, now),
+        Written::Changed(why) => close(
+            next,
+            Ending::Escalated,
+            Reason::ActionFailed.as_str(),
+            &why,
+            now,
+        ),
         Written::Unknown(why) => {
-            next.tell(now, &format!("it can't be told yet whether the write happened: {why}"));
-            Step { status: next, effects: Vec::new(), wake: at(now, LOOK_FOR_WRITE) }
+            next.tell(
+                now,
+                &format!("it can't be told yet whether the write happened: {why}"),
+            );
+            Step {
+                status: next,
+                effects: Vec::new(),
+                wake: at(now, LOOK_FOR_WRITE),
+            }
         }
     }
 }
@@ -83,7 +135,12 @@ pub(super) fn judged(
     {
         applied.revision = Some(revision.clone());
     }
-    if record.whole_since.is_some() && next.verification.as_ref().is_none_or(|before| before.whole_since.is_none()) {
+    if record.whole_since.is_some()
+        && next
+            .verification
+            .as_ref()
+            .is_none_or(|before| before.whole_since.is_none())
+    {
         next.tell(now, &format!("verifying: {}", record.message));
     }
     next.verification = Some(record);
@@ -93,12 +150,19 @@ pub(super) fn judged(
             close(next, Ending::Recovered, "Verified", what, now)
         }
         Judgement::NotYet(_) | Judgement::AskLast => {
-            let whole_since = next.verification.as_ref().and_then(|record| record.whole_since);
+            let whole_since = next
+                .verification
+                .as_ref()
+                .and_then(|record| record.whole_since);
             let wake = match whole_since {
                 None => at(now, LOOK_AT_ROLLOUT),
                 Some(whole_since) => soak_wake(&next, whole_since, now),
             };
-            Step { status: next, effects: Vec::new(), wake }
+            Step {
+                status: next,
+                effects: Vec::new(),
+                wake,
+            }
         }
         Judgement::Failed(why) => {
             if let Some(applied) = next.applied.last_mut() {
@@ -113,18 +177,42 @@ pub(super) fn judged(
             next.holder = None;
             next.plan = None;
             next.tell(now, &format!("what was restored fails too: {why}"));
-            let effects = vec![Effect::Announce { what: Announcement::RemediationFailed, note: why.clone() }];
-            Step { status: next, effects, wake: Wake::Now }
+            let effects = vec![Effect::Announce {
+                what: Announcement::RemediationFailed,
+                note: why.clone(),
+            }];
+            Step {
+                status: next,
+                effects,
+                wake: Wake::Now,
+            }
         }
-        Judgement::TimedOut(why) => close(next, Ending::Escalated, Reason::VerifyTimedOut.as_str(), why, now),
-        Judgement::Unknown(why) => close(next, Ending::Escalated, Reason::VerifyUnknown.as_str(), why, now),
+        Judgement::TimedOut(why) => close(
+            next,
+            Ending::Escalated,
+            Reason::VerifyTimedOut.as_str(),
+            why,
+            now,
+        ),
+        Judgement::Unknown(why) => close(
+            next,
+            Ending::Escalated,
+            Reason::VerifyUnknown.as_str(),
+            why,
+            now,
+        ),
     }
 }
 
 /// The next look in a soak: at its end, or earlier.
 fn soak_wake(next: &IncidentStatus, whole_since: Timestamp, now: Timestamp) -> Wake {
-    let soak = next.verification.as_ref().map_or(0, |record| record.soak_seconds);
-    let end = whole_since.checked_add(SignedDuration::from_secs(soak)).unwrap_or(now);
+    let soak = next
+        .verification
+        .as_ref()
+        .map_or(0, |record| record.soak_seconds);
+    let end = whole_since
+        .checked_add(SignedDuration::from_secs(soak))
+        .unwrap_or(now);
     let soon = now.checked_add(LOOK_AT_SOAK).unwrap_or(now);
     // After the soak only the last questions are open: Prometheus' next scrape may answer them.
     let retry = now.checked_add(LOOK_AT_ROLLOUT).unwrap_or(now);

@@ -8,7 +8,13 @@ use crate::notify::events::Announcement;
 use crate::record::crd::Incident;
 use jiff::Timestamp;
 
-pub(super) fn close(mut next: IncidentStatus, ending: Ending, reason: &str, what: &str, now: Timestamp) -> Step {
+pub(super) fn close(
+    mut next: IncidentStatus,
+    ending: Ending,
+    reason: &str,
+    what: &str,
+    now: Timestamp,
+) -> Step {
     let mut effects = Vec::new();
     next.phase = Phase::Closed.as_str().to_owned();
     next.outcome = ending.as_str().to_owned();
@@ -17,9 +23,18 @@ pub(super) fn close(mut next: IncidentStatus, ending: Ending, reason: &str, what
     next.closed_at = Some(whole_seconds(now));
     next.holder = None;
     next.next_check = None;
-    next.tell(now, &format!("closed ({ending}): {what}", ending = ending.as_str()));
+    next.tell(
+        now,
+        &format!("closed ({ending}): {what}", ending = ending.as_str()),
+    );
     let recovered = matches!(ending, Ending::Recovered | Ending::RecoveredAlone);
-    next.set_condition("Recovered", if recovered { "True" } else { "False" }, reason, what, now);
+    next.set_condition(
+        "Recovered",
+        if recovered { "True" } else { "False" },
+        reason,
+        what,
+        now,
+    );
     next.set_condition("Closed", "True", ending.as_str(), what, now);
     if let Some(applied) = next.applied.last_mut()
         && applied.result == "Verifying"
@@ -37,11 +52,18 @@ pub(super) fn close(mut next: IncidentStatus, ending: Ending, reason: &str, what
         _ => {}
     }
     effects.push(Effect::CountEnding(ending));
-    Step { status: next, effects, wake: Wake::Never }
+    Step {
+        status: next,
+        effects,
+        wake: Wake::Never,
+    }
 }
 
 fn announce(what: Announcement, note: &str) -> Effect {
-    Effect::Announce { what, note: note.to_owned() }
+    Effect::Announce {
+        what,
+        note: note.to_owned(),
+    }
 }
 
 /// The ready command that takes the last write back; `None` where nothing was written. For a person: Ripcord itself never goes back to a
@@ -49,7 +71,11 @@ fn announce(what: Announcement, note: &str) -> Effect {
 pub(super) fn take_back(incident: &Incident, next: &IncidentStatus) -> Option<String> {
     let inverse = &next.applied.last()?.inverse;
     let namespace = incident.metadata.namespace.as_deref().unwrap_or_default();
-    let workload = format!("{}/{}", incident.spec.workload.kind.to_lowercase(), incident.spec.workload.name);
+    let workload = format!(
+        "{}/{}",
+        incident.spec.workload.kind.to_lowercase(),
+        incident.spec.workload.name
+    );
     Some(format!(
         "to take Ripcord's write back: kubectl -n {namespace} rollout undo {workload} --to-revision={}",
         inverse.number

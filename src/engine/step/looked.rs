@@ -14,13 +14,21 @@ use crate::notify::events::Announcement;
 use crate::record::crd::{Incident, IncidentSpec};
 use jiff::{SignedDuration, Timestamp};
 
-pub(super) fn looked(incident: &Incident, mut next: IncidentStatus, look: Looked, now: Timestamp) -> Step {
+pub(super) fn looked(
+    incident: &Incident,
+    mut next: IncidentStatus,
+    look: Looked,
+    now: Timestamp,
+) -> Step {
     let spec = &incident.spec;
     if let Some(newest) = &look.newest
         && let Some(expected) = expected_revision(spec, &next)
         && newest.hash != expected
     {
-        let what = format!("the workload has a newer revision, {}: this incident was about {expected}", newest.name);
+        let what = format!(
+            "the workload has a newer revision, {}: this incident was about {expected}",
+            newest.name
+        );
         return close(next, Ending::Superseded, "RevisionReplaced", &what, now);
     }
     remember(&mut next, &look, now);
@@ -28,13 +36,25 @@ pub(super) fn looked(incident: &Incident, mut next: IncidentStatus, look: Looked
         return closed;
     }
     if since(spec.alert.received_at, now) >= LONGEST_OPEN {
-        let what = format!("open for {} without a way forward: {}", human(LONGEST_OPEN), next.message);
+        let what = format!(
+            "open for {} without a way forward: {}",
+            human(LONGEST_OPEN),
+            next.message
+        );
         return close(next, Ending::Held, "OpenTooLong", &what, now);
     }
-    let Looked { decided, decided_on, .. } = look;
+    let Looked {
+        decided,
+        decided_on,
+        ..
+    } = look;
     match decided {
         Some(decided) => decide(incident, next, decided, decided_on, now),
-        None => Step { status: next, effects: Vec::new(), wake: at(now, QUIET_LOOK) },
+        None => Step {
+            status: next,
+            effects: Vec::new(),
+            wake: at(now, QUIET_LOOK),
+        },
     }
 }
 
@@ -55,35 +75,79 @@ fn remember(next: &mut IncidentStatus, look: &Looked, now: Timestamp) {
     // A light look has no Events and logs to lean on: it must not replace what a full one found.
     if look.decided.is_some() {
         next.diagnosis = entries(&look.diagnosis);
-        next.cause = look.diagnosis.leading_cause().map(|cause| cause.as_str().to_owned()).unwrap_or_default();
+        next.cause = look
+            .diagnosis
+            .leading_cause()
+            .map(|cause| cause.as_str().to_owned())
+            .unwrap_or_default();
     }
     if let Some(newest) = &look.newest
         && !next.failed_revisions.contains(&newest.hash)
     {
         next.failed_revisions.push(newest.hash.clone());
-        let failing: Vec<&str> = look.diagnosis.entries.iter().map(|entry| entry.container.as_str()).collect();
-        next.tell(now, &format!("seen failing: {} of revision {}", failing.join(", "), newest.name));
+        let failing: Vec<&str> = look
+            .diagnosis
+            .entries
+            .iter()
+            .map(|entry| entry.container.as_str())
+            .collect();
+        next.tell(
+            now,
+            &format!(
+                "seen failing: {} of revision {}",
+                failing.join(", "),
+                newest.name
+            ),
+        );
     }
 }
 
 /// Closes an incident without a live symptom after ten minutes, or when all its alerts are resolved. Only a complete look counts:
 /// a pod that can't be read is not a healthy one.
-fn quiet(next: &IncidentStatus, look: &Looked, opened_at: Timestamp, now: Timestamp) -> Option<Step> {
-    let no_symptom = look.complete && look.diagnosis.entries.is_empty() && look.diagnosis.pending.is_empty();
+fn quiet(
+    next: &IncidentStatus,
+    look: &Looked,
+    opened_at: Timestamp,
+    now: Timestamp,
+) -> Option<Step> {
+    let no_symptom =
+        look.complete && look.diagnosis.entries.is_empty() && look.diagnosis.pending.is_empty();
     let last = next.last_symptom_at.unwrap_or(opened_at).max(opened_at);
     let resolved = !next.alerts.is_empty() && next.alerts.iter().all(|alert| alert.resolved);
     if !no_symptom || !(resolved || since(last, now) >= QUIET_FOR) {
         return None;
     }
     let (ending, reason, what) = match next.last_symptom_at {
-        None => (Ending::NotFailing, "NotFailing", "the live pods never showed a symptom"),
-        Some(_) => (Ending::RecoveredAlone, "RecoveredAlone", "the symptom is gone without a write of Ripcord's"),
+        None => (
+            Ending::NotFailing,
+            "NotFailing",
+            "the live pods never showed a symptom",
+        ),
+        Some(_) => (
+            Ending::RecoveredAlone,
+            "RecoveredAlone",
+            "the symptom is gone without a write of Ripcord's",
+        ),
     };
     Some(close(next.clone(), ending, reason, what, now))
 }
 
-fn decide(incident: &Incident, mut next: IncidentStatus, decided: Decided, decided_on: String, now: Timestamp) -> Step {
-    let Decided { facts, verdict, plan, rehearsal, policy, mode, next_steps } = decided;
+fn decide(
+    incident: &Incident,
+    mut next: IncidentStatus,
+    decided: Decided,
+    decided_on: String,
+    now: Timestamp,
+) -> Step {
+    let Decided {
+        facts,
+        verdict,
+        plan,
+        rehearsal,
+        policy,
+        mode,
+        next_steps,
+    } = decided;
     let before = next.verdict.take();
     let record = verdict.record();
     let changed = before.as_ref().is_none_or(|before| {
@@ -107,7 +171,11 @@ fn decide(incident: &Incident, mut next: IncidentStatus, decided: Decided, decid
     }
     let mut effects = Vec::new();
     if changed {
-        effects.push(Effect::CountDecision { policy, mode, verdict: Box::new(verdict.clone()) });
+        effects.push(Effect::CountDecision {
+            policy,
+            mode,
+            verdict: Box::new(verdict.clone()),
+        });
     }
     match verdict.decision {
         Decision::Act => act(next, plan.is_some(), rehearsal.as_ref(), mode, effects, now),
@@ -115,9 +183,16 @@ fn decide(incident: &Incident, mut next: IncidentStatus, decided: Decided, decid
             next.phase = Phase::Waiting.as_str().to_owned();
             next.next_check = Some(whole_seconds(next_check));
             if changed {
-                next.tell(now, &format!("waiting ({}): {}", verdict.reason, verdict.text));
+                next.tell(
+                    now,
+                    &format!("waiting ({}): {}", verdict.reason, verdict.text),
+                );
             }
-            Step { status: next, effects, wake: Wake::At(next_check.max(now)) }
+            Step {
+                status: next,
+                effects,
+                wake: Wake::At(next_check.max(now)),
+            }
         }
         Decision::Hold => {
             next.phase = Phase::Held.as_str().to_owned();
@@ -129,11 +204,21 @@ fn decide(incident: &Incident, mut next: IncidentStatus, decided: Decided, decid
                     note: format!("{}: {}", verdict.reason, verdict.text),
                 });
             }
-            Step { status: next, effects, wake: at(now, QUIET_LOOK) }
+            Step {
+                status: next,
+                effects,
+                wake: at(now, QUIET_LOOK),
+            }
         }
         Decision::Escalate => {
             next.next_steps.extend(take_back(incident, &next));
-            let mut step = close(next, Ending::Escalated, verdict.reason.as_str(), &verdict.text, now);
+            let mut step = close(
+                next,
+                Ending::Escalated,
+                verdict.reason.as_str(),
+                &verdict.text,
+                now,
+            );
             effects.append(&mut step.effects);
             Step { effects, ..step }
         }
@@ -151,7 +236,13 @@ fn act(
     let plan = next.plan.clone();
     let Some(plan) = plan.filter(|_| planned) else {
         // A verdict to act without a plan can't be made; if it is, a person must look.
-        let mut step = close(next, Ending::Escalated, Reason::ActionFailed.as_str(), "there was no plan to act on", now);
+        let mut step = close(
+            next,
+            Ending::Escalated,
+            Reason::ActionFailed.as_str(),
+            "there was no plan to act on",
+            now,
+        );
         effects.append(&mut step.effects);
         return Step { effects, ..step };
     };
@@ -160,16 +251,32 @@ fn act(
             Some(Rehearsal::Accepted) => "the API server accepts it",
             _ => "validated by the client only: this account may not patch",
         };
-        let what = format!("dry run: would do {} to {} ({validated}): {}", plan.remedy, plan.target, plan.proof);
-        effects.push(Effect::Announce { what: Announcement::RemediationPlanned, note: what.clone() });
+        let what = format!(
+            "dry run: would do {} to {} ({validated}): {}",
+            plan.remedy, plan.target, plan.proof
+        );
+        effects.push(Effect::Announce {
+            what: Announcement::RemediationPlanned,
+            note: what.clone(),
+        });
         let mut step = close(next, Ending::DryRun, "DryRun", &what, now);
         effects.append(&mut step.effects);
         return Step { effects, ..step };
     }
     next.phase = Phase::Acting.as_str().to_owned();
     next.next_check = None;
-    next.tell(now, &format!("decided: {} to {}, by policy {}: {}", plan.remedy, plan.target, next.policy, plan.proof));
-    Step { status: next, effects, wake: Wake::Now }
+    next.tell(
+        now,
+        &format!(
+            "decided: {} to {}, by policy {}: {}",
+            plan.remedy, plan.target, next.policy, plan.proof
+        ),
+    );
+    Step {
+        status: next,
+        effects,
+        wake: Wake::Now,
+    }
 }
 
 pub(super) fn at(now: Timestamp, after: SignedDuration) -> Wake {
@@ -186,7 +293,12 @@ fn entries(diagnosis: &Diagnosis) -> Vec<EntryRecord> {
             cause: entry.cause.as_str().to_owned(),
             rollback_helps: entry.rollback_helps.as_str().to_owned(),
             because: truncate(&entry.because, 1024),
-            facts: entry.facts.iter().take(10).map(|fact| truncate(fact, 512)).collect(),
+            facts: entry
+                .facts
+                .iter()
+                .take(10)
+                .map(|fact| truncate(fact, 512))
+                .collect(),
             pods: entry.pods.iter().take(10).cloned().collect(),
         })
         .collect()

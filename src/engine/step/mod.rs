@@ -11,7 +11,9 @@ mod tests;
 use crate::domain::diagnosis::Diagnosis;
 use crate::domain::evidence::Memory;
 use crate::domain::identity::TemplateHash;
-use crate::domain::incident::{Ending, FactRecord, Holder, IncidentStatus, Phase, VerificationRecord};
+use crate::domain::incident::{
+    Ending, FactRecord, Holder, IncidentStatus, Phase, VerificationRecord,
+};
 use crate::domain::plan::{Plan, Rehearsal, RevisionMark};
 use crate::domain::policy::Mode;
 use crate::domain::verdict::Verdict;
@@ -163,13 +165,20 @@ pub fn step(incident: &Incident, input: Input, now: Timestamp) -> Step {
     let mut next = incident.status.clone().unwrap_or_default();
     if next.alerts.is_empty() {
         next.join(spec.alert.clone());
-        next.tell(spec.alert.received_at, &format!("alert {} opened this incident", spec.alert.name));
+        next.tell(
+            spec.alert.received_at,
+            &format!("alert {} opened this incident", spec.alert.name),
+        );
     }
     match input {
         Input::Looked(look) => looked::looked(incident, next, *look, now),
         Input::Claimed { holder } => claimed(next, holder, now),
         Input::Written(written) => acting::written(incident, next, written, now),
-        Input::Judged { record, judgement, revision } => acting::judged(next, record, &judgement, revision, now),
+        Input::Judged {
+            record,
+            judgement,
+            revision,
+        } => acting::judged(next, record, &judgement, revision, now),
         Input::Overtaken => closing::close(
             next,
             Ending::Superseded,
@@ -177,17 +186,33 @@ pub fn step(incident: &Incident, input: Input, now: Timestamp) -> Step {
             "somebody changed the workload after Ripcord's write: theirs counts",
             now,
         ),
-        Input::Gone => closing::close(next, Ending::Gone, "WorkloadGone", "the workload is gone", now),
+        Input::Gone => closing::close(
+            next,
+            Ending::Gone,
+            "WorkloadGone",
+            "the workload is gone",
+            now,
+        ),
     }
 }
 
 fn claimed(mut next: IncidentStatus, holder: String, now: Timestamp) -> Step {
-    let taken_over = next.holder.as_ref().is_some_and(|before| before.id != holder);
+    let taken_over = next
+        .holder
+        .as_ref()
+        .is_some_and(|before| before.id != holder);
     if taken_over {
-        next.tell(now, &format!("taken over by another process in phase {}", next.phase));
+        next.tell(
+            now,
+            &format!("taken over by another process in phase {}", next.phase),
+        );
     }
     next.holder = Some(held_until(holder, now));
-    Step { status: next, effects: Vec::new(), wake: Wake::Now }
+    Step {
+        status: next,
+        effects: Vec::new(),
+        wake: Wake::Now,
+    }
 }
 
 fn held_until(id: String, now: Timestamp) -> Holder {
@@ -199,14 +224,25 @@ fn held_until(id: String, now: Timestamp) -> Holder {
 
 /// Whether a process may drive an incident now, and until when it must wait if not. Before Acting anybody may: compare-and-swap
 /// lets only one of them get further.
-pub fn may_drive(status: &IncidentStatus, process: &str, now: Timestamp) -> Result<Claim, Timestamp> {
-    let held_phase = matches!(Phase::parse(&status.phase), Some(Phase::Acting | Phase::Verifying));
+pub fn may_drive(
+    status: &IncidentStatus,
+    process: &str,
+    now: Timestamp,
+) -> Result<Claim, Timestamp> {
+    let held_phase = matches!(
+        Phase::parse(&status.phase),
+        Some(Phase::Acting | Phase::Verifying)
+    );
     match &status.holder {
         _ if !held_phase => Ok(Claim::NotNeeded),
         Some(holder) if holder.id == process => {
             let left = holder.deadline.duration_since(now);
             // A holder whose deadline has passed may have been overtaken: it must win the compare-and-swap again first.
-            Ok(if left < RENEW_BELOW { Claim::Renew } else { Claim::NotNeeded })
+            Ok(if left < RENEW_BELOW {
+                Claim::Renew
+            } else {
+                Claim::NotNeeded
+            })
         }
         Some(holder) if holder.deadline > now => Err(holder.deadline),
         Some(_) | None => Ok(Claim::Renew),

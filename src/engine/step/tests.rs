@@ -14,7 +14,11 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn revision(hash: &str) -> RevisionMark {
-    RevisionMark { name: RevisionName::new(format!("web-{hash}")), hash: TemplateHash::new(hash), number: 2 }
+    RevisionMark {
+        name: RevisionName::new(format!("web-{hash}")),
+        hash: TemplateHash::new(hash),
+        number: 2,
+    }
 }
 
 fn opened() -> Incident {
@@ -25,15 +29,27 @@ fn opened() -> Incident {
         received_at: at(0),
         resolved: false,
     };
-    let workload = WorkloadIdentity { kind: "Deployment".into(), name: "web".into(), uid: Uid::new("u") };
-    let spec = IncidentSpec { workload, revision: revision("bad"), installation: "default".into(), alert };
+    let workload = WorkloadIdentity {
+        kind: "Deployment".into(),
+        name: "web".into(),
+        uid: Uid::new("u"),
+    };
+    let spec = IncidentSpec {
+        workload,
+        revision: revision("bad"),
+        installation: "default".into(),
+        alert,
+    };
     let mut incident = Incident::new("web-abc", spec);
     incident.metadata.namespace = Some("lab30".into());
     incident
 }
 
 fn with(incident: &Incident, status: IncidentStatus) -> Incident {
-    Incident { status: Some(status), ..incident.clone() }
+    Incident {
+        status: Some(status),
+        ..incident.clone()
+    }
 }
 
 fn failing() -> Diagnosis {
@@ -55,7 +71,12 @@ fn failing() -> Diagnosis {
 }
 
 fn quiet() -> Diagnosis {
-    Diagnosis { newest: None, entries: vec![], older_failing: vec![], pending: vec![] }
+    Diagnosis {
+        newest: None,
+        entries: vec![],
+        older_failing: vec![],
+        pending: vec![],
+    }
 }
 
 fn plan() -> Plan {
@@ -63,10 +84,17 @@ fn plan() -> Plan {
         step: 1,
         remedy: "rolloutUndo",
         remedy_index: 0,
-        workload: WorkloadRef { kind: WorkloadKind::Deployment, namespace: "lab30".into(), name: "web".into() },
+        workload: WorkloadRef {
+            kind: WorkloadKind::Deployment,
+            namespace: "lab30".into(),
+            name: "web".into(),
+        },
         workload_uid: Uid::new("u"),
         action_id: ActionId::new("web-abc-1"),
-        target: Target::Revision { mark: revision("good"), uid: Uid::new("g") },
+        target: Target::Revision {
+            mark: revision("good"),
+            uid: Uid::new("g"),
+        },
         template: json!({"spec": {}}),
         change_cause: "ripcord".into(),
         proof: "ready for 5m".into(),
@@ -80,7 +108,12 @@ fn plan() -> Plan {
 fn look(diagnosis: Diagnosis, decision: Option<(Decision, Reason, Mode)>) -> Input {
     let decided = decision.map(|(decision, reason, mode)| Decided {
         facts: vec![],
-        verdict: Verdict { decision, reason, text: "so it is".into(), guards: vec![] },
+        verdict: Verdict {
+            decision,
+            reason,
+            text: "so it is".into(),
+            guards: vec![],
+        },
         plan: Some(Box::new(plan())),
         rehearsal: Some(Rehearsal::Accepted),
         policy: "p".into(),
@@ -102,14 +135,21 @@ fn phase(step: &Step) -> &str {
 }
 
 fn act(mode: Mode) -> Step {
-    step(&opened(), look(failing(), Some((Decision::Act, Reason::Clear, mode))), at(20))
+    step(
+        &opened(),
+        look(failing(), Some((Decision::Act, Reason::Clear, mode))),
+        at(20),
+    )
 }
 
 #[test]
 fn a_dry_run_never_gets_to_acting() {
     for mode in [Mode::Off, Mode::DryRun, Mode::Approve] {
         let step = act(mode);
-        assert_eq!((phase(&step), step.status.outcome.as_str()), ("Closed", "DryRun"));
+        assert_eq!(
+            (phase(&step), step.status.outcome.as_str()),
+            ("Closed", "DryRun")
+        );
         assert_eq!(step.status.diff, "-a\n+b");
         assert!(step.status.applied.is_empty());
     }
@@ -126,7 +166,12 @@ fn the_plan_is_in_the_record_before_anything_is_written() {
 
 #[test]
 fn somebody_elses_newer_revision_ends_the_incident() {
-    let Input::Looked(mut looked) = look(failing(), Some((Decision::Act, Reason::Clear, Mode::Enforce))) else { panic!() };
+    let Input::Looked(mut looked) = look(
+        failing(),
+        Some((Decision::Act, Reason::Clear, Mode::Enforce)),
+    ) else {
+        panic!()
+    };
     looked.newest = Some(revision("theirs"));
     let step = step(&opened(), Input::Looked(looked), at(20));
     assert_eq!(step.status.outcome, "Superseded");
@@ -135,10 +180,19 @@ fn somebody_elses_newer_revision_ends_the_incident() {
 #[test]
 fn what_could_not_be_read_is_not_quiet() {
     let mut status = IncidentStatus::default();
-    status.join(AlertRecord { resolved: true, ..opened().spec.alert });
-    let Input::Looked(mut looked) = look(quiet(), None) else { panic!() };
+    status.join(AlertRecord {
+        resolved: true,
+        ..opened().spec.alert
+    });
+    let Input::Looked(mut looked) = look(quiet(), None) else {
+        panic!()
+    };
     looked.complete = false;
-    let open = step(&with(&opened(), status.clone()), Input::Looked(looked.clone()), at(10_000));
+    let open = step(
+        &with(&opened(), status.clone()),
+        Input::Looked(looked.clone()),
+        at(10_000),
+    );
     assert_ne!(phase(&open), "Closed");
     looked.complete = true;
     let closed = step(&with(&opened(), status), Input::Looked(looked), at(10_000));
@@ -147,7 +201,13 @@ fn what_could_not_be_read_is_not_quiet() {
 
 #[test]
 fn without_a_symptom_it_closes_after_ten_minutes_and_not_before() {
-    let waiting = (Decision::Wait { next_check: at(700) }, Reason::NotFailing, Mode::Enforce);
+    let waiting = (
+        Decision::Wait {
+            next_check: at(700),
+        },
+        Reason::NotFailing,
+        Mode::Enforce,
+    );
     let early = step(&opened(), look(quiet(), Some(waiting)), at(599));
     assert_eq!(phase(&early), "Waiting");
     let late = step(&opened(), look(quiet(), Some(waiting)), at(600));
@@ -159,7 +219,11 @@ fn one_that_was_seen_failing_has_recovered_alone() {
     let hold = (Decision::Hold, Reason::CauseNotAllowed, Mode::Enforce);
     let held = step(&opened(), look(failing(), Some(hold)), at(20));
     assert_eq!(held.status.failed_revisions, [TemplateHash::new("bad")]);
-    let gone = step(&with(&opened(), held.status), look(quiet(), None), at(20 + 600));
+    let gone = step(
+        &with(&opened(), held.status),
+        look(quiet(), None),
+        at(20 + 600),
+    );
     assert_eq!(gone.status.outcome, "RecoveredAlone");
 }
 
@@ -167,8 +231,17 @@ fn one_that_was_seen_failing_has_recovered_alone() {
 fn a_hold_is_told_once() {
     let hold = (Decision::Hold, Reason::TargetUnproven, Mode::Enforce);
     let first = step(&opened(), look(failing(), Some(hold)), at(20));
-    let second = step(&with(&opened(), first.status.clone()), look(failing(), Some(hold)), at(50));
-    assert!(first.effects.iter().any(|effect| matches!(effect, Effect::Announce { .. })));
+    let second = step(
+        &with(&opened(), first.status.clone()),
+        look(failing(), Some(hold)),
+        at(50),
+    );
+    assert!(
+        first
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Announce { .. }))
+    );
     assert!(second.effects.is_empty());
     assert_eq!(first.status.timeline, second.status.timeline);
 }
@@ -177,7 +250,11 @@ fn a_hold_is_told_once() {
 fn after_a_day_a_held_incident_is_over() {
     let hold = (Decision::Hold, Reason::TargetUnproven, Mode::Enforce);
     let held = step(&opened(), look(failing(), Some(hold)), at(20));
-    let over = step(&with(&opened(), held.status), look(failing(), None), at(24 * 3600));
+    let over = step(
+        &with(&opened(), held.status),
+        look(failing(), None),
+        at(24 * 3600),
+    );
     assert_eq!(over.status.outcome, "Held");
 }
 
@@ -194,31 +271,58 @@ fn verifying() -> Incident {
         judgement: "NotYet".into(),
         message: String::new(),
     };
-    let written = Input::Written(Written::Accepted { verification: Box::new(verification) });
+    let written = Input::Written(Written::Accepted {
+        verification: Box::new(verification),
+    });
     let step = step(&with(&opened(), acting.status), written, at(21));
     with(&opened(), step.status)
 }
 
 fn judged(judgement: Judgement) -> Step {
     let incident = verifying();
-    let record = incident.status.as_ref().unwrap().verification.clone().unwrap();
-    step(&incident, Input::Judged { record, judgement, revision: Some(TemplateHash::new("good")) }, at(60))
+    let record = incident
+        .status
+        .as_ref()
+        .unwrap()
+        .verification
+        .clone()
+        .unwrap();
+    step(
+        &incident,
+        Input::Judged {
+            record,
+            judgement,
+            revision: Some(TemplateHash::new("good")),
+        },
+        at(60),
+    )
 }
 
 #[test]
 fn a_write_found_again_is_recorded_once() {
     let incident = verifying();
     let status = incident.status.clone().unwrap();
-    assert_eq!((status.phase.as_str(), status.applied.len()), ("Verifying", 1));
+    assert_eq!(
+        (status.phase.as_str(), status.applied.len()),
+        ("Verifying", 1)
+    );
     let verification = Box::new(status.verification.clone().unwrap());
-    let again = step(&incident, Input::Written(Written::Accepted { verification }), at(40));
+    let again = step(
+        &incident,
+        Input::Written(Written::Accepted { verification }),
+        at(40),
+    );
     assert_eq!(again.status.applied, status.applied);
 }
 
 #[test]
 fn a_write_whose_fate_is_unknown_stays_in_acting() {
     let acting = act(Mode::Enforce);
-    let step = step(&with(&opened(), acting.status), Input::Written(Written::Unknown("lost".into())), at(21));
+    let step = step(
+        &with(&opened(), acting.status),
+        Input::Written(Written::Unknown("lost".into())),
+        at(21),
+    );
     assert_eq!(phase(&step), "Acting");
     assert!(step.status.applied.is_empty() && step.status.plan.is_some());
 }
@@ -227,18 +331,32 @@ fn a_write_whose_fate_is_unknown_stays_in_acting() {
 fn a_target_that_fails_is_quarantined_and_the_next_step_decided() {
     let step = judged(Judgement::Failed("it crashes too".into()));
     assert_eq!((phase(&step), step.wake), ("Deciding", Wake::Now));
-    assert!(step.status.failed_revisions.contains(&TemplateHash::new("good")));
+    assert!(
+        step.status
+            .failed_revisions
+            .contains(&TemplateHash::new("good"))
+    );
     assert_eq!(step.status.applied.last().unwrap().result, "Failed");
     assert_eq!(step.status.holder, None);
 }
 
 #[test]
 fn a_time_out_escalates_with_the_command_that_takes_the_write_back() {
-    for judgement in [Judgement::TimedOut("slow".into()), Judgement::Unknown("unseen".into())] {
+    for judgement in [
+        Judgement::TimedOut("slow".into()),
+        Judgement::Unknown("unseen".into()),
+    ] {
         let step = judged(judgement);
         assert_eq!(step.status.outcome, "Escalated");
         let command = "kubectl -n lab30 rollout undo deployment/web --to-revision=2";
-        assert!(step.status.next_steps.iter().any(|line| line.ends_with(command)), "{:?}", step.status.next_steps);
+        assert!(
+            step.status
+                .next_steps
+                .iter()
+                .any(|line| line.ends_with(command)),
+            "{:?}",
+            step.status.next_steps
+        );
     }
 }
 
@@ -252,16 +370,27 @@ fn a_person_who_deploys_after_our_write_wins() {
 #[test]
 fn recovery_closes_it_and_leaves_nothing_to_do() {
     let step = judged(Judgement::Recovered("ready for 30s".into()));
-    assert_eq!((phase(&step), step.status.outcome.as_str(), step.wake), ("Closed", "Recovered", Wake::Never));
+    assert_eq!(
+        (phase(&step), step.status.outcome.as_str(), step.wake),
+        ("Closed", "Recovered", Wake::Never)
+    );
     assert!(step.status.next_steps.is_empty() && step.status.holder.is_none());
-    let recovered = step.status.conditions.iter().find(|condition| condition.kind == "Recovered").unwrap();
+    let recovered = step
+        .status
+        .conditions
+        .iter()
+        .find(|condition| condition.kind == "Recovered")
+        .unwrap();
     assert_eq!(recovered.status, "True");
 }
 
 #[test]
 fn only_the_holder_drives_until_its_deadline() {
     let mut status = verifying().status.unwrap();
-    status.holder = Some(Holder { id: "a".into(), deadline: at(100) });
+    status.holder = Some(Holder {
+        id: "a".into(),
+        deadline: at(100),
+    });
     assert_eq!(may_drive(&status, "b", at(99)), Err(at(100)));
     assert_eq!(may_drive(&status, "b", at(100)), Ok(Claim::Renew));
     assert_eq!(may_drive(&status, "a", at(70)), Ok(Claim::NotNeeded));
@@ -272,8 +401,22 @@ fn only_the_holder_drives_until_its_deadline() {
 #[test]
 fn a_take_over_is_part_of_the_story() {
     let mut status = verifying().status.unwrap();
-    status.holder = Some(Holder { id: "a".into(), deadline: at(100) });
-    let step = step(&with(&opened(), status), Input::Claimed { holder: "b".into() }, at(101));
-    assert!(step.status.timeline.last().unwrap().text.contains("taken over"));
+    status.holder = Some(Holder {
+        id: "a".into(),
+        deadline: at(100),
+    });
+    let step = step(
+        &with(&opened(), status),
+        Input::Claimed { holder: "b".into() },
+        at(101),
+    );
+    assert!(
+        step.status
+            .timeline
+            .last()
+            .unwrap()
+            .text
+            .contains("taken over")
+    );
     assert_eq!(step.status.holder.unwrap().deadline, at(131));
 }

@@ -21,7 +21,7 @@ fn refused(case: &Case, to: UndoTo) -> Refusal {
 fn goes_to(case: &Case, to: UndoTo) -> String {
     match propose(case, &spec(to)).unwrap().target {
         Target::Revision { mark, .. } => mark.name.to_string(),
-        Target::Image { .. } => panic!("not an undo"),
+        Target::Image(_) => panic!("not an undo"),
     }
 }
 

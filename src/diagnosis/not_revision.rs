@@ -1,0 +1,72 @@
+//! What clears the revision: it was healthy before, it is healthy beside, or an older one fails in the same way.
+
+use super::Finding;
+use super::symptoms::Symptom;
+use crate::domain::diagnosis::Cause;
+use crate::domain::evidence::{Evidence, HealthyStretch};
+use crate::domain::policy::GuardLimits;
+use crate::domain::time::{human, since, whole_seconds};
+use crate::domain::workload::Revision;
+
+/// Two samples may be two moments; three make a stretch.
+const SAMPLES_AT_LEAST: u32 = 3;
+
+/// `WasHealthy`: this very revision was once fully ready, without restarts, for long enough. Something else has changed since.
+pub(super) fn was_healthy(
+    newest: &Revision,
+    evidence: &Evidence,
+    limits: &GuardLimits,
+) -> Option<Finding> {
+    let stretch: HealthyStretch = evidence.history.known()?.get(&newest.name)?.longest?;
+    (stretch.span() >= limits.proven_for && stretch.samples >= SAMPLES_AT_LEAST).then(|| {
+        Finding::new(
+            Cause::WasHealthy,
+            format!(
+                "revision {} was healthy for {} from {} on: something else has changed since",
+                newest.name,
+                human(stretch.span()),
+                whole_seconds(stretch.from)
+            ),
+        )
+    })
+}
+
+/// A pod of the revision that has been whole for long enough, right now: its template can run.
+pub(super) fn is_healthy_beside(
+    newest: &Revision,
+    evidence: &Evidence,
+    limits: &GuardLimits,
+) -> Option<String> {
+    evidence
+        .pods
+        .known()?
+        .iter()
+        .filter(|pod| !pod.deleting && pod.revision == newest.name)
+        .filter_map(|pod| Some((pod, since(pod.ready_since?, evidence.gathered_at))))
+        .filter(|(_, ready)| *ready >= limits.proven_for)
+        .map(|(pod, ready)| {
+            format!(
+                "{} of the same revision has been Ready for {}",
+                pod.name,
+                human(ready)
+            )
+        })
+        .min()
+}
+
+/// An older revision whose pods show the same symptom in the same container: that is not the newest one's doing.
+pub(super) fn older_fails_too(symptom: &Symptom, older: &[Symptom]) -> Option<Finding> {
+    older
+        .iter()
+        .filter(|other| {
+            other.container.name == symptom.container.name && other.kind == symptom.kind
+        })
+        .map(|other| &other.revision)
+        .min()
+        .map(|revision| {
+            Finding::unknown(format!(
+                "{} fails in the older revision {revision} too",
+                symptom.container.name
+            ))
+        })
+}
