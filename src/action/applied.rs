@@ -37,7 +37,7 @@ impl Applied {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Recognised {
     /// It happened, and stands.
-    Ours(Applied),
+    Ours(Box<Applied>),
     /// It did not happen.
     NotWritten,
     /// It happened, and somebody has changed the template since: the id alone proves nothing, a later rollout inherits it.
@@ -53,10 +53,10 @@ pub(super) fn recognise_template(
     if workload.annotation(ACTION_ANNOTATION) != Some(action_id.as_str()) {
         Recognised::NotWritten
     } else if workload.template() == template {
-        Recognised::Ours(Applied {
+        Recognised::Ours(Box::new(Applied {
             action_id: action_id.clone(),
             workload: workload.clone(),
-        })
+        }))
     } else {
         Recognised::Superseded
     }

@@ -46,7 +46,7 @@ pub async fn apply(
         if let Recognised::Ours(applied) =
             recognise_template(&workload, &plan.action_id, &plan.template)
         {
-            return Ok(applied);
+            return Ok(*applied);
         }
         if let Some((before, refusal)) = &stale
             && before.resource_version == workload.resource_version
@@ -94,7 +94,7 @@ fn stored(
 ) -> Result<Applied, Unapplied> {
     match super::parsed(&before.reference, result) {
         Some(after) => match recognise_template(&after, &plan.action_id, &plan.template) {
-            Recognised::Ours(applied) => Ok(applied),
+            Recognised::Ours(applied) => Ok(*applied),
             Recognised::NotWritten | Recognised::Superseded => Err(Unapplied::Changed),
         },
         None => Err(Unapplied::Unknown(
@@ -107,7 +107,7 @@ fn stored(
 async fn settle(cluster: &Cluster, plan: &Plan, why: &str) -> Result<Applied, Unapplied> {
     let workload = read_again(cluster, plan).await?;
     match recognise_template(&workload, &plan.action_id, &plan.template) {
-        Recognised::Ours(applied) => Ok(applied),
+        Recognised::Ours(applied) => Ok(*applied),
         Recognised::NotWritten | Recognised::Superseded => Err(Unapplied::Unknown(why.to_owned())),
     }
 }

@@ -157,7 +157,7 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
         authentication,
         limits,
     };
-    let served = listeners.routes(webhook, operations, &metrics);
+    let listening = listeners.routes(webhook, operations, &metrics);
 
     let stop = CancellationToken::new();
     let server = Server { limits, metrics };
@@ -168,7 +168,7 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
         stop.cancel();
         ended.map_err(ServeError::Engine)
     };
-    let ((), ended, ()) = tokio::join!(serve_all(&server, served, &stop), engine, signals);
+    let ((), ended, ()) = tokio::join!(serve_all(&server, listening, &stop), engine, signals);
     ended
 }
 
@@ -224,7 +224,7 @@ impl Ports {
                 Ok(fresh) => *made = (config.prometheus.clone(), fresh),
                 // The old address answers what it can: no wrong answer comes of it, at worst an unavailable one.
                 Err(error) => {
-                    tracing::error!(%error, "the new settings for Prometheus can't be used")
+                    tracing::error!(%error, "the new settings for Prometheus can't be used");
                 }
             }
         }
@@ -283,8 +283,12 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
         .map_err(|source| ServeError::Listen { address, source })
 }
 
-async fn serve_all(server: &Server, served: Vec<(TcpListener, Routes)>, stop: &CancellationToken) {
-    let all = served
+async fn serve_all(
+    server: &Server,
+    listening: Vec<(TcpListener, Routes)>,
+    stop: &CancellationToken,
+) {
+    let all = listening
         .into_iter()
         .map(|(listener, routes)| server.serve(listener, routes, stop.cancelled(), DRAIN));
     futures::future::join_all(all).await;

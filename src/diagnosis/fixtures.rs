@@ -218,7 +218,7 @@ fn pod(pod: &Value) -> Pod {
         name: string(&pod["metadata"]["name"]),
         uid: Uid::new(string(&pod["metadata"]["uid"])),
         revision: RevisionName::new(owner),
-        node: time(&pod["spec"]["nodeName"]).map(|node| node.to_string()),
+        node: pod["spec"]["nodeName"].as_str().map(str::to_owned),
         created: time(&pod["metadata"]["creationTimestamp"]).unwrap(),
         deleting: false,
         ready_since: Some(condition("Ready"))
@@ -351,7 +351,12 @@ fn metrics(captured: &Value) -> Metrics {
                     uid: Uid::new(&labels["uid"]),
                     container: labels["container"].clone(),
                     reason: labels["reason"].clone(),
-                    exit_code: None,
+                    exit_code: of("last_terminated_exitcode")
+                        .find(|(other, _)| {
+                            other["uid"] == labels["uid"]
+                                && other["container"] == labels["container"]
+                        })
+                        .map(|(_, code)| format!("{code:.0}").parse().unwrap()),
                 })
                 .collect(),
         ),

@@ -1,7 +1,7 @@
 //! What one incident remembers from reading to reading: states flap, Events expire, and the kubelet replaces its messages.
 
 use super::pull;
-use super::symptoms::{self, SymptomKind};
+use super::signs::{self, SymptomKind};
 use crate::domain::evidence::{EventFact, Memory, Sighting};
 use crate::domain::identity::{RevisionName, Uid};
 use crate::domain::observed::Observed;
@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Longer messages are cut: the field's own limit.
 const MESSAGE_BYTES: usize = 1024;
+
+/// All messages together: an eighth of what an Incident may weigh. Past it the present state must do.
+const MESSAGES_BYTES: usize = 8 * 1024;
 
 type Key = (Uid, RevisionName, String, String);
 
@@ -26,7 +29,7 @@ type Key = (Uid, RevisionName, String, String);
 ///   changes its class (away a moment ago, "not found" now) the sighting begins anew: every class needs its own two readings.
 /// - Of pods that are gone one sighting for each revision, container and symptom stays, the one with the longest run: verification
 ///   soaks for twice that, and then those pods are long gone.
-/// - At most [`Memory::LIMIT`] are kept, those of live pods and those seen last first.
+/// - At most [`Memory::LIMIT`] are kept, those of live pods and those seen last first; past 8 KiB of messages only the messages go.
 pub fn remember(
     memory: &Memory,
     pods: &[Pod],
@@ -121,7 +124,7 @@ fn sight(
         longest_run_seconds: longest_run(container, now).unwrap_or(0),
     };
     let mut seen = Vec::new();
-    match symptoms::kind_by_state(&container.state) {
+    match signs::kind_by_state(&container.state) {
         Some(SymptomKind::ImagePull) => seen.push(sighting(
             SymptomKind::ImagePull,
             pull::exact_error(pod, container, events).unwrap_or_default(),
@@ -132,26 +135,25 @@ fn sight(
             };
             seen.push(sighting(kind, message.clone()));
         }
-        Some(_) => {}
         None if pod.unschedulable.is_some() => {
             seen.push(sighting(
                 SymptomKind::Unscheduled,
                 pod.unschedulable.clone().unwrap_or_default(),
             ));
         }
-        None if symptoms::is_being_created(&container.state) => {
+        None if signs::is_being_created(&container.state) => {
             let failure = events
                 .known()
                 .into_iter()
                 .flatten()
-                .filter(|event| event.regarding == pod.uid && symptoms::is_creation_failure(event))
+                .filter(|event| event.regarding == pod.uid && signs::is_creation_failure(event))
                 .map(|event| event.message.clone())
                 .min();
             seen.extend(failure.map(|message| sighting(SymptomKind::NotCreated, message)));
         }
-        None => {}
+        Some(_) | None => {}
     }
-    if symptoms::has_crashed_lately(container, now) {
+    if signs::has_crashed_lately(container, now) {
         seen.push(sighting(SymptomKind::Crash, String::new()));
     }
     seen
@@ -234,6 +236,13 @@ fn bounded(sightings: Vec<Sighting>, live: &BTreeSet<&Uid>) -> Memory {
         )
     });
     kept.truncate(Memory::LIMIT);
+    let mut left = MESSAGES_BYTES;
+    for sighting in &mut kept {
+        if sighting.message.len() > left {
+            sighting.message.clear();
+        }
+        left -= sighting.message.len();
+    }
     kept.sort_by_key(key);
     Memory { sightings: kept }
 }

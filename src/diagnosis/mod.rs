@@ -1,7 +1,7 @@
 //! What is broken, and whether going back can help: `&Evidence -> Diagnosis`, and nothing else goes in.
 //!
 //! ```text
-//! Evidence -> symptoms (what fails now) -> not_revision, image, crash (why) -> difference (can going back help) -> Diagnosis
+//! Evidence -> symptoms (what fails now) -> not_revision, image, crash (why) -> domain::template (can going back help) -> Diagnosis
 //! ```
 //!
 //! Four causes are told today: `ImageNotFound`, `InvalidImageName`, `CrashOnStart` and `WasHealthy`. Everything else is `Unknown`,
@@ -9,12 +9,12 @@
 //! a source that is away can only make a diagnosis less sure.
 
 mod crash;
-mod difference;
 mod facts;
 mod image;
 mod memory;
 mod not_revision;
 mod pull;
+mod signs;
 mod sources;
 pub mod symptoms;
 
@@ -29,6 +29,7 @@ use crate::domain::diagnosis::{Cause, Diagnosis, Entry, Helps};
 use crate::domain::evidence::Evidence;
 use crate::domain::identity::RevisionName;
 use crate::domain::policy::GuardLimits;
+use crate::domain::template;
 use crate::domain::text;
 use crate::domain::workload::Revision;
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,7 +142,7 @@ impl Examination<'_> {
         if let Some(cleared) = not_revision::was_healthy(self.newest, self.evidence, self.limits) {
             return cleared;
         }
-        if difference::container(self.newest, &first.container.name).is_none() {
+        if template::container(&self.newest.template, &first.container.name).is_none() {
             return Finding::unknown(match first.container.name.as_str() {
                 "" => self.of_symptom(first).because,
                 name => format!(
@@ -188,10 +189,9 @@ impl Examination<'_> {
                 );
             }
         }
-        let different = self
-            .older_revisions
-            .iter()
-            .find(|older| difference::matters(finding.cause, name, self.newest, older));
+        let different = self.older_revisions.iter().find(|older| {
+            template::changes(finding.cause, name, &self.newest.template, &older.template)
+        });
         let Some(different) = different else {
             return match self.older_revisions.len() {
                 0 => (
@@ -207,12 +207,12 @@ impl Examination<'_> {
         if let Some(doubt) = self.doubt(finding.cause) {
             return (Helps::Unknown, doubt);
         }
-        let what = match difference::image(different, name) {
-            Some(image) if difference::image(self.newest, name) != Some(image) => {
+        let what = match template::image(&different.template, name) {
+            Some(image) if template::image(&self.newest.template, name) != Some(image) => {
                 format!("{image} as {name}")
             }
-            _ if difference::container(self.newest, name)
-                != difference::container(different, name) =>
+            _ if template::container(&self.newest.template, name)
+                != template::container(&different.template, name) =>
             {
                 format!("other settings for {name}")
             }

@@ -84,6 +84,7 @@ pub(super) fn classify(error: &str) -> PullFailure {
 
 /// The errors of an aggregate; each begins with containerd's or gRPC's own words.
 fn parts(error: &str) -> Vec<&str> {
+    const BEGINNINGS: [&str; 3] = [", rpc error: ", ", failed to pull", ", failed to resolve"];
     let Some(inner) = error
         .trim()
         .strip_prefix('[')
@@ -91,7 +92,6 @@ fn parts(error: &str) -> Vec<&str> {
     else {
         return vec![error];
     };
-    const BEGINNINGS: [&str; 3] = [", rpc error: ", ", failed to pull", ", failed to resolve"];
     let mut rest = inner;
     let mut parts = Vec::new();
     while let Some(at) = BEGINNINGS
@@ -216,6 +216,10 @@ mod tests {
             (
                 r#"failed to resolve reference "r.invalid/b:1": failed to do request: Head "https://r.invalid/v2/b/manifests/1": dial tcp: lookup r.invalid on 10.96.0.10:53: no such host"#,
                 PullFailure::Unreachable,
+            ),
+            (
+                "could not fetch content descriptor sha256:0: no match for platform in manifest sha256:0: not found",
+                PullFailure::WrongPlatform,
             ),
             (DENIED, PullFailure::AccessDenied),
             (

@@ -1,10 +1,13 @@
 //! Live symptoms: what proves that a pod fails *now*, on its own status, without asking why.
 //!
 //! A state seen once proves little: pull errors come and go, and a crash-looper reads `running` between two crashes.
-//! So some symptoms need a second reading, some a number of restarts, some time; [`super::memory`] keeps what earlier readings saw.
+//! So some symptoms need a second reading, some a number of restarts, some time; [`remember`] keeps what earlier readings saw.
 
-use super::memory;
-use crate::domain::evidence::{EventFact, Evidence};
+use super::signs::{
+    CRASH_IS_RECENT, has_crashed_lately, is_being_created, is_creation_failure, kind_by_state,
+};
+use super::{memory, pull};
+use crate::domain::evidence::{Evidence, Sighting};
 use crate::domain::identity::{RevisionName, Uid};
 use crate::domain::observed::Observed;
 use crate::domain::policy::GuardLimits;
@@ -15,47 +18,14 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 pub use super::memory::remember;
+pub use super::signs::SymptomKind;
 
 /// Two readings of a failed pull must be this far apart: the kubelet tries again after 10 s at the earliest, so the second one
 /// is about a second attempt, or at least about a back-off.
 const PULL_READINGS_APART: SignedDuration = SignedDuration::from_secs(10);
 
-/// A crash older than this proves nothing about now: twice the longest back-off between two restarts (5 minutes).
-const CRASH_IS_RECENT: SignedDuration = SignedDuration::from_mins(10);
-
-/// The kinds of symptom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SymptomKind {
-    /// `ErrImagePull` or `ImagePullBackOff`: one symptom under two names.
-    ImagePull,
-    /// `InvalidImageName`.
-    InvalidImageName,
-    /// `ErrImageNeverPull`.
-    ErrImageNeverPull,
-    /// The container could not be created or run: `CreateContainerConfigError`, `RunContainerError`, …
-    ContainerError,
-    /// `CrashLoopBackOff`, or crashes that are recent and enough.
-    Crash,
-    /// No node takes the pod.
-    Unscheduled,
-    /// Its volumes or its sandbox can't be made.
-    NotCreated,
-}
-
-impl SymptomKind {
-    /// Its name in an incident's memory.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ImagePull => "ImagePull",
-            Self::InvalidImageName => "InvalidImageName",
-            Self::ErrImageNeverPull => "ErrImageNeverPull",
-            Self::ContainerError => "ContainerError",
-            Self::Crash => "Crash",
-            Self::Unscheduled => "Unscheduled",
-            Self::NotCreated => "NotCreated",
-        }
-    }
-}
+/// No more than this many sentences about what is not proven yet: they are for people.
+const PENDING: usize = 20;
 
 /// One container of one pod, failing now.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +74,7 @@ pub fn live(evidence: &Evidence, limits: &GuardLimits) -> (Vec<Symptom>, Vec<Str
             }
         }
     }
+    pending.truncate(PENDING);
     (symptoms, pending)
 }
 
@@ -114,41 +85,6 @@ pub(super) fn unread<T>(what: &str, answer: &Observed<T>) -> Vec<String> {
         .map(|why| format!("the {what} could not be read: {why}"))
         .into_iter()
         .collect()
-}
-
-/// What a container's state says by itself; `None` = nothing that is a symptom without more.
-pub(super) fn kind_by_state(state: &ContainerState) -> Option<SymptomKind> {
-    let ContainerState::Waiting { reason, .. } = state else {
-        return None;
-    };
-    match reason.as_str() {
-        // The last three are the pull's other endings (kubelet `images/types.go`, cri-api `errors.go`).
-        "ErrImagePull"
-        | "ImagePullBackOff"
-        | "ImageInspectError"
-        | "RegistryUnavailable"
-        | "SignatureValidationFailed" => Some(SymptomKind::ImagePull),
-        "InvalidImageName" => Some(SymptomKind::InvalidImageName),
-        "ErrImageNeverPull" => Some(SymptomKind::ErrImageNeverPull),
-        "CreateContainerConfigError"
-        | "CreateContainerError"
-        | "PreCreateHookError"
-        | "PreStartHookError"
-        | "PostStartHookError"
-        | "RunContainerError" => Some(SymptomKind::ContainerError),
-        "CrashLoopBackOff" => Some(SymptomKind::Crash),
-        _ => None,
-    }
-}
-
-/// The default states of a container that has not been created yet (kubelet `kubelet_pods.go`).
-pub(super) fn is_being_created(state: &ContainerState) -> bool {
-    matches!(state, ContainerState::Waiting { reason, .. } if reason == "ContainerCreating" || reason == "PodInitializing")
-}
-
-/// An Event that says why a pod's containers can't be created.
-pub(super) fn is_creation_failure(event: &EventFact) -> bool {
-    event.reason == "FailedMount" || event.reason == "FailedCreatePodSandBox"
 }
 
 /// A pod's containers; a pod of which none is known stands in with a nameless one, so that it is not lost.
@@ -287,11 +223,7 @@ impl Reading<'_> {
             })
     }
 
-    fn sighting(
-        &self,
-        container: &Container,
-        kind: SymptomKind,
-    ) -> Option<&crate::domain::evidence::Sighting> {
+    fn sighting(&self, container: &Container, kind: SymptomKind) -> Option<&Sighting> {
         memory::find(
             &self.evidence.memory,
             &self.pod.uid,
@@ -308,10 +240,16 @@ impl Reading<'_> {
             (ContainerState::Waiting { message, .. }, _) => message.clone(),
             _ => String::new(),
         };
-        let message = remembered
-            .filter(|_| kind == SymptomKind::ImagePull)
-            .map(|sighting| sighting.message.clone())
-            .unwrap_or(said);
+        // Of these two the state says little or something else by now; what was seen first is in the memory.
+        let message = match kind {
+            SymptomKind::ImagePull => remembered
+                .map(|sighting| sighting.message.clone())
+                .filter(|message| !message.is_empty())
+                .or_else(|| pull::exact_error(self.pod, &container, &self.evidence.events))
+                .unwrap_or_default(),
+            SymptomKind::NotCreated => remembered.map_or(said, |sighting| sighting.message.clone()),
+            _ => said,
+        };
         let longest_run_seconds =
             memory::longest_run(&container, self.evidence.gathered_at).map(|seconds| {
                 seconds.max(remembered.map_or(0, |sighting| sighting.longest_run_seconds))
@@ -332,14 +270,5 @@ impl Reading<'_> {
     }
 }
 
-/// Whether a container ended a short while ago, or is kept from starting again because it did. An init container is done when it
-/// ends with 0, however often it had to try.
-pub(super) fn has_crashed_lately(container: &Container, now: Timestamp) -> bool {
-    let is_done = container.init
-        && matches!(&container.state, ContainerState::Terminated(termination) if termination.exit_code == 0);
-    let ended = container
-        .newest_termination()
-        .and_then(|termination| termination.finished);
-    let is_recent = ended.is_some_and(|ended| since(ended, now) <= CRASH_IS_RECENT);
-    !is_done && (is_recent || kind_by_state(&container.state) == Some(SymptomKind::Crash))
-}
+#[cfg(test)]
+mod tests;

@@ -5,32 +5,468 @@
     clippy::indexing_slicing
 )]
 
-use super::fixtures::*;
+use super::fixtures::{LIMITS, all_faults, container, fault, now, pods, read, revisions, seconds};
 use super::*;
+use crate::domain::evidence::{EventFact, HealthHistory, HealthyStretch};
+use crate::domain::identity::Uid;
+use crate::domain::observed::Observed;
+use crate::domain::workload::{ContainerState, Termination};
+use serde_json::json;
+
+mod sources;
+
+fn only_entry(evidence: &Evidence) -> Entry {
+    let diagnosis = diagnose(evidence, &LIMITS);
+    assert_eq!(diagnosis.entries.len(), 1, "{diagnosis:?}");
+    diagnosis.entries[0].clone()
+}
+
+fn away<T>() -> Observed<T> {
+    Observed::Unavailable("no answer within 5s".to_owned())
+}
+
+/// A pod of the same revision like the first one, under another name.
+fn another_pod(evidence: &mut Evidence, name: &str) {
+    let mut pod = pods(evidence)[0].clone();
+    pod.name = name.to_owned();
+    pod.uid = Uid::new(format!("uid-of-{name}"));
+    pods(evidence).push(pod);
+}
+
+fn terminated(reason: &str, exit_code: i64, run: i64) -> Termination {
+    Termination {
+        reason: reason.to_owned(),
+        exit_code,
+        started: Some(now() - seconds(20 + run)),
+        finished: Some(now() - seconds(20)),
+    }
+}
+
+fn was_healthy(evidence: &mut Evidence, span: i64, samples: u32) {
+    let stretch = HealthyStretch {
+        from: now() - seconds(3600),
+        to: now() - seconds(3600 - span),
+        samples,
+    };
+    let newest = revisions(evidence).newest.clone().unwrap().name;
+    evidence.history = Observed::Known(
+        [(
+            newest,
+            HealthHistory {
+                longest: Some(stretch),
+            },
+        )]
+        .into(),
+    );
+}
+
+fn killing(evidence: &Evidence) -> EventFact {
+    let pod = &evidence.pods.known().unwrap()[0];
+    EventFact {
+        regarding: pod.uid.clone(),
+        regarding_name: pod.name.clone(),
+        container: Some("app".to_owned()),
+        kind: "Normal".to_owned(),
+        reason: "Killing".to_owned(),
+        message: "Container app failed liveness probe, will be restarted".to_owned(),
+        count: 3,
+        last_seen: now(),
+    }
+}
+
 #[test]
-fn print_all() {
-    for name in all_faults() {
-        let evidence = fault(&name);
-        let diagnosis = diagnose(&evidence, &LIMITS);
-        println!("=== {name}");
-        for e in &diagnosis.entries {
-            println!(
-                "{} {} {} {:?} {}\n  {}\n   {}",
-                e.container,
-                e.init,
-                e.cause,
-                e.rollback_helps,
-                e.longest_run_seconds,
-                e.because,
-                e.facts.join("\n   ")
+fn every_fault_of_the_lab_has_its_cause() {
+    let expected = [
+        ("bad-args", "app", Cause::CrashOnStart, "9090: not found"),
+        ("bad-env", "app", Cause::CrashOnStart, "invalid REDIS_PORT"),
+        (
+            "config-missing",
+            "app",
+            Cause::Unknown,
+            "configmap \"no-such-config\" not found",
+        ),
+        (
+            "ds-image-not-found",
+            "app",
+            Cause::ImageNotFound,
+            "does-not-exist",
+        ),
+        ("exit-zero", "app", Cause::Unknown, "exit code 0"),
+        (
+            "image-not-found",
+            "app",
+            Cause::ImageNotFound,
+            "does-not-exist",
+        ),
+        (
+            "init-crash",
+            "setup",
+            Cause::Unknown,
+            "init container setup ends with exit code 3",
+        ),
+        (
+            "invalid-image-name",
+            "app",
+            Cause::InvalidImageName,
+            "ghcr.io/Upper/CASE:tag",
+        ),
+        ("liveness-kill", "app", Cause::Unknown, "liveness probe"),
+        (
+            "mount-missing",
+            "app",
+            Cause::Unknown,
+            "secret \"no-such-secret\" not found",
+        ),
+        ("never-pull", "app", Cause::Unknown, "Never"),
+        ("no-entrypoint", "app", Cause::Unknown, "StartError"),
+        ("oom", "app", Cause::Unknown, "OOMKilled"),
+        ("registry-401", "app", Cause::Unknown, "refuses access"),
+        ("registry-403", "app", Cause::Unknown, "refuses access"),
+        ("registry-429", "app", Cause::Unknown, "too many requests"),
+        ("registry-500", "app", Cause::Unknown, "can't be reached"),
+        ("registry-503", "app", Cause::Unknown, "can't be reached"),
+        (
+            "registry-no-such-host",
+            "app",
+            Cause::Unknown,
+            "can't be reached",
+        ),
+        (
+            "registry-refused",
+            "app",
+            Cause::Unknown,
+            "can't be reached",
+        ),
+        (
+            "sts-image-not-found",
+            "app",
+            Cause::ImageNotFound,
+            "does-not-exist",
+        ),
+        ("unschedulable", "app", Cause::Unknown, "Insufficient cpu"),
+    ];
+    assert_eq!(all_faults(), expected.map(|(name, ..)| name));
+    for (name, container, cause, because) in expected {
+        let entry = only_entry(&fault(name));
+        let helps = if cause == Cause::Unknown {
+            Helps::Unknown
+        } else {
+            Helps::Yes
+        };
+        assert_eq!(
+            (entry.container.as_str(), entry.cause, entry.rollback_helps),
+            (container, cause, helps),
+            "{name}: {entry:?}"
+        );
+        assert!(entry.because.contains(because), "{name}: {}", entry.because);
+        assert_eq!(entry.init, container == "setup", "{name}");
+        for source in ["Pods: ", "Events: ", "Logs: ", "Prometheus: "] {
+            assert!(
+                entry.facts.iter().any(|fact| fact.starts_with(source)),
+                "{name} {source}"
             );
         }
-        println!(
-            "older {:?} pending {:?}",
-            diagnosis.older_failing, diagnosis.pending
+        assert!(entry.facts.len() <= 10, "{name}");
+    }
+}
+
+#[test]
+fn a_crash_tells_its_exit_code_and_the_line_that_says_why() {
+    let entry = only_entry(&fault("bad-args"));
+    assert!(
+        entry
+            .because
+            .contains("exit code 127 (a shell did not find the program)"),
+        "{}",
+        entry.because
+    );
+    assert!(
+        entry
+            .because
+            .contains("/bin/entrypoint.sh: exec: line 5: 9090: not found"),
+        "{}",
+        entry.because
+    );
+    assert!(
+        entry
+            .facts
+            .iter()
+            .any(|fact| fact.starts_with("Prometheus: ") && fact.contains("exit code 127")),
+        "{:?}",
+        entry.facts
+    );
+}
+
+#[test]
+fn an_end_that_is_not_the_programs_own_is_no_crash_on_start() {
+    for (reason, code) in [
+        ("Completed", 0),
+        ("Error", 0),
+        ("Error", 137),
+        ("Error", 143),
+        ("OOMKilled", 1),
+        ("StartError", 128),
+        ("Unknown", 255),
+        ("ContainerStatusUnknown", 137),
+    ] {
+        let mut evidence = fault("bad-env");
+        container(&mut evidence).last = Some(terminated(reason, code, 1));
+        assert_eq!(
+            only_entry(&evidence).cause,
+            Cause::Unknown,
+            "{reason} {code}"
         );
-        for f in facts(&evidence, &diagnosis) {
-            println!("   * {} {} {}", f.source, f.state, f.text);
+        // Nor is it one when the present end looks like one and the last did not.
+        container(&mut evidence).state = ContainerState::Terminated(terminated("Error", 1, 1));
+        assert_eq!(
+            only_entry(&evidence).cause,
+            Cause::Unknown,
+            "{reason} {code}"
+        );
+    }
+    for code in [1, 2, 126, 127, 134, 139, 255] {
+        let mut evidence = fault("bad-env");
+        container(&mut evidence).last = Some(terminated("Error", code, 1));
+        assert_eq!(only_entry(&evidence).cause, Cause::CrashOnStart, "{code}");
+    }
+}
+
+#[test]
+fn a_container_that_the_kubelet_killed_is_not_said_to_crash_by_itself() {
+    let mut evidence = fault("bad-env");
+    let event = killing(&evidence);
+    evidence.events = Observed::Known(vec![event.clone()]);
+    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+    evidence.events = Observed::Known(vec![EventFact {
+        container: Some("other".to_owned()),
+        ..event.clone()
+    }]);
+    assert_eq!(only_entry(&evidence).cause, Cause::CrashOnStart);
+    evidence.events = Observed::Known(vec![EventFact {
+        container: None,
+        ..event
+    }]);
+    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+    evidence.events = away();
+    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+    evidence.events = Observed::Absent;
+    assert_eq!(only_entry(&evidence).cause, Cause::CrashOnStart);
+}
+
+#[test]
+fn a_long_run_is_no_crash_on_start_and_is_remembered() {
+    let mut evidence = fault("bad-env");
+    container(&mut evidence).last = Some(terminated("Error", 1, 120));
+    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+    // The next crash was quick, but the long run was seen.
+    read(&mut evidence, now());
+    container(&mut evidence).last = Some(terminated("Error", 1, 1));
+    read(&mut evidence, now() + seconds(10));
+    let entry = only_entry(&evidence);
+    assert_eq!(
+        (entry.cause, entry.longest_run_seconds),
+        (Cause::Unknown, 120)
+    );
+    let mut endless = terminated("Error", 1, 1);
+    endless.finished = None;
+    container(&mut evidence).last = Some(endless);
+    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+}
+
+#[test]
+fn a_revision_that_was_healthy_is_not_to_blame_and_going_back_is_no_help() {
+    for name in ["bad-args", "image-not-found", "invalid-image-name", "oom"] {
+        let mut evidence = fault(name);
+        was_healthy(&mut evidence, 120, 3);
+        let entry = only_entry(&evidence);
+        assert_eq!(
+            (entry.cause, entry.rollback_helps),
+            (Cause::WasHealthy, Helps::No),
+            "{name}"
+        );
+        // Too short, or too few samples: it was not.
+        for (span, samples) in [(119, 3), (600, 2)] {
+            was_healthy(&mut evidence, span, samples);
+            assert_ne!(only_entry(&evidence).cause, Cause::WasHealthy, "{name}");
         }
     }
+}
+
+#[test]
+fn without_a_difference_in_what_fails_going_back_is_no_help() {
+    for name in ["bad-args", "image-not-found", "invalid-image-name"] {
+        let mut evidence = fault(name);
+        let revisions = revisions(&mut evidence);
+        let mut same = revisions.newest.as_ref().unwrap().template.clone();
+        same["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/restartedAt": "now"});
+        same["spec"]["containers"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"name": "beside", "image": "beside:1"}));
+        same["spec"]["terminationGracePeriodSeconds"] = json!(5);
+        revisions.older[0].template = same;
+        assert_eq!(only_entry(&evidence).rollback_helps, Helps::No, "{name}");
+    }
+    // Other arguments make another container, but bring no image back.
+    let mut evidence = fault("image-not-found");
+    let newest = revisions(&mut evidence).newest.clone().unwrap();
+    revisions(&mut evidence).older[0].template = newest.template;
+    revisions(&mut evidence).older[0].template["spec"]["containers"][0]["args"] =
+        json!(["--other"]);
+    assert_eq!(only_entry(&evidence).rollback_helps, Helps::No);
+}
+
+#[test]
+fn a_first_rollout_has_nothing_to_compare_with() {
+    for name in ["bad-args", "image-not-found"] {
+        let mut evidence = fault(name);
+        revisions(&mut evidence).older.clear();
+        assert_eq!(
+            only_entry(&evidence).rollback_helps,
+            Helps::Unknown,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_container_that_something_put_into_the_pod_is_nobodys_rollout() {
+    for name in ["bad-args", "image-not-found"] {
+        let mut evidence = fault(name);
+        container(&mut evidence).name = "istio-proxy".to_owned();
+        read(&mut evidence, now());
+        read(&mut evidence, now() + seconds(10));
+        let entry = only_entry(&evidence);
+        assert_eq!(
+            (entry.cause, entry.rollback_helps),
+            (Cause::Unknown, Helps::Unknown),
+            "{name}"
+        );
+        assert!(
+            entry.because.contains("not in the workload's template"),
+            "{}",
+            entry.because
+        );
+    }
+}
+
+#[test]
+fn pods_of_an_older_revision_that_fail_too_clear_the_newest() {
+    for name in ["bad-args", "image-not-found"] {
+        let mut evidence = fault(name);
+        another_pod(&mut evidence, "old");
+        pods(&mut evidence)[1].revision = RevisionName::new("older");
+        read(&mut evidence, now());
+        read(&mut evidence, now() + seconds(10));
+        let diagnosis = diagnose(&evidence, &LIMITS);
+        assert_eq!(
+            diagnosis.older_failing,
+            [RevisionName::new("older")],
+            "{name}"
+        );
+        assert_eq!(
+            (
+                diagnosis.entries[0].cause,
+                diagnosis.entries[0].rollback_helps
+            ),
+            (Cause::Unknown, Helps::Unknown),
+            "{name}"
+        );
+        // On its way out it proves nothing.
+        pods(&mut evidence)[1].deleting = true;
+        let diagnosis = diagnose(&evidence, &LIMITS);
+        assert_eq!(
+            (
+                diagnosis.older_failing.len(),
+                diagnosis.entries[0].rollback_helps
+            ),
+            (0, Helps::Yes),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn an_older_revision_that_fails_in_another_way_makes_going_back_doubtful() {
+    let mut evidence = fault("bad-args");
+    another_pod(&mut evidence, "old");
+    let old = &mut pods(&mut evidence)[1];
+    old.revision = RevisionName::new("older");
+    old.containers[0].state = ContainerState::Waiting {
+        reason: "InvalidImageName".to_owned(),
+        message: String::new(),
+    };
+    let diagnosis = diagnose(&evidence, &LIMITS);
+    let entry = &diagnosis.entries[0];
+    assert_eq!(
+        (entry.cause, entry.rollback_helps),
+        (Cause::CrashOnStart, Helps::Unknown)
+    );
+    assert!(
+        entry.because.contains("older revision older"),
+        "{}",
+        entry.because
+    );
+}
+
+#[test]
+fn only_older_pods_failing_is_no_entry() {
+    let mut evidence = fault("bad-args");
+    pods(&mut evidence)[0].revision = RevisionName::new("older");
+    let diagnosis = diagnose(&evidence, &LIMITS);
+    assert_eq!(
+        (diagnosis.entries.len(), diagnosis.older_failing.len()),
+        (0, 1)
+    );
+    // While the controller has not made the newest revision, every other is older.
+    revisions(&mut evidence).newest = None;
+    let diagnosis = diagnose(&evidence, &LIMITS);
+    assert_eq!(
+        (
+            diagnosis.newest,
+            diagnosis.entries.len(),
+            diagnosis.older_failing.len()
+        ),
+        (None, 0, 1)
+    );
+}
+
+#[test]
+fn pods_of_one_revision_that_fail_in_different_ways_make_one_entry_that_is_unknown() {
+    let mut evidence = fault("bad-args");
+    another_pod(&mut evidence, "second");
+    assert_eq!(only_entry(&evidence).pods.len(), 2);
+    assert_eq!(only_entry(&evidence).cause, Cause::CrashOnStart);
+    pods(&mut evidence)[1].containers[0].last = Some(terminated("OOMKilled", 137, 1));
+    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+}
+
+#[test]
+fn an_image_that_was_there_is_not_said_to_be_missing() {
+    let mut evidence = fault("image-not-found");
+    container(&mut evidence).restarts = 1;
+    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+    let mut evidence = fault("image-not-found");
+    another_pod(&mut evidence, "second");
+    pods(&mut evidence)[1].containers[0].state = ContainerState::Running { since: Some(now()) };
+    pods(&mut evidence)[1].containers[0].image_id = "ghcr.io/x@sha256:0".to_owned();
+    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+}
+
+#[test]
+fn a_whole_pod_of_the_same_revision_makes_a_crash_doubtful() {
+    let mut evidence = fault("bad-args");
+    another_pod(&mut evidence, "second");
+    let beside = &mut pods(&mut evidence)[1];
+    beside.ready_since = Some(now() - seconds(120));
+    beside.containers[0].state = ContainerState::Running {
+        since: Some(now() - seconds(130)),
+    };
+    beside.containers[0].last = None;
+    beside.containers[0].restarts = 0;
+    let entry = only_entry(&evidence);
+    assert_eq!(
+        (entry.cause, entry.rollback_helps),
+        (Cause::CrashOnStart, Helps::Unknown)
+    );
 }

@@ -36,14 +36,14 @@ pub fn image<'a>(template: &'a Value, name: &str) -> Option<&'a str> {
 /// parse; for everything else the container, or a pod-level field that bears on it. Labels and annotations of the template never count
 /// (`kubectl rollout restart` writes one), nor do the other containers.
 pub fn changes_what_fails(entry: &Entry, from: &Value, to: &Value) -> bool {
-    match entry.cause {
-        Cause::ImageNotFound | Cause::InvalidImageName => {
-            image(from, &entry.container) != image(to, &entry.container)
-        }
-        _ => {
-            container(from, &entry.container) != container(to, &entry.container)
-                || pod_level(from) != pod_level(to)
-        }
+    changes(entry.cause, &entry.container, from, to)
+}
+
+/// The same for one cause and one container.
+pub fn changes(cause: Cause, name: &str, from: &Value, to: &Value) -> bool {
+    match cause {
+        Cause::ImageNotFound | Cause::InvalidImageName => image(from, name) != image(to, name),
+        _ => container(from, name) != container(to, name) || pod_level(from) != pod_level(to),
     }
 }
 

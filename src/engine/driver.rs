@@ -33,7 +33,7 @@ pub(super) async fn drive(
         if stop.is_cancelled() {
             return;
         }
-        let wake = match turn(&context, &namespace, &name).await {
+        let wake = match Box::pin(turn(&context, &namespace, &name)).await {
             Ok(wake) => wake,
             Err(StoreError::Conflict { .. }) => in_a_while(&context, AFTER_CONFLICT),
             Err(error) => {
@@ -89,11 +89,13 @@ async fn turn(context: &Context, namespace: &str, name: &str) -> Result<Wake, St
     match phase {
         None | Some(Phase::Closed) => Ok(Wake::Never),
         Some(Phase::Observing | Phase::Deciding | Phase::Waiting) => {
-            decide(context, &config, &incident, &reference).await
+            Box::pin(decide(context, &config, &incident, &reference)).await
         }
-        Some(Phase::Held) => reconsider(context, &config, &incident, &reference).await,
-        Some(Phase::Acting) => acting::act(context, &config, &incident, &reference).await,
-        Some(Phase::Verifying) => watching::watch(context, &config, &incident, &reference).await,
+        Some(Phase::Held) => Box::pin(reconsider(context, &config, &incident, &reference)).await,
+        Some(Phase::Acting) => Box::pin(acting::act(context, &config, &incident, &reference)).await,
+        Some(Phase::Verifying) => {
+            Box::pin(watching::watch(context, &config, &incident, &reference)).await
+        }
     }
 }
 

@@ -19,6 +19,7 @@ struct State {
     not_durable: Option<String>,
     prometheus: Option<String>,
     asked: bool,
+    rounds: u32,
 }
 
 impl Health {
@@ -61,15 +62,8 @@ impl Health {
     pub(super) async fn ask(&self, context: &Context) {
         let config = context.config();
         let port = context.prometheus(&config);
-        let (schemas, up) = tokio::join!(context.cluster.served_schemas(), port.up());
-        let not_durable = match schemas {
-            Ok(served) => lacking(&schema::missing_fields(&served)),
-            Err(error) if error.is_not_found() => Some(
-                "the CRD incidents.ripcord.dev is missing: kubectl apply -f deploy/base/crd.yaml"
-                    .to_owned(),
-            ),
-            Err(error) => Some(error.to_string()),
-        };
+        let before = self.state();
+        let (not_durable, up) = tokio::join!(not_durable(context, &before), port.up());
         let prometheus = match up {
             Ok(true) => None,
             Ok(false) => Some(
@@ -82,11 +76,9 @@ impl Health {
             not_durable,
             prometheus,
             asked: true,
+            rounds: before.rounds.wrapping_add(1),
         };
-        let before = std::mem::replace(
-            &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner),
-            fresh.clone(),
-        );
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
         tell(
             context,
             Dependency::Kubernetes,
@@ -101,6 +93,27 @@ impl Health {
             &before.prometheus,
             &fresh.prometheus,
         );
+    }
+}
+
+/// Why records would not be durable. The schema is 100 KB or more: it is read again once a minute, and at once after trouble.
+async fn not_durable(context: &Context, before: &State) -> Option<String> {
+    const SCHEMA_EVERY: u32 = 6;
+    if before.asked && before.not_durable.is_none() && !before.rounds.is_multiple_of(SCHEMA_EVERY) {
+        return context
+            .cluster
+            .ping()
+            .await
+            .err()
+            .map(|error| error.to_string());
+    }
+    match context.cluster.served_schemas().await {
+        Ok(served) => lacking(&schema::missing_fields(&served)),
+        Err(error) if error.is_not_found() => Some(
+            "the CRD incidents.ripcord.dev is missing: kubectl apply -f deploy/base/crd.yaml"
+                .to_owned(),
+        ),
+        Err(error) => Some(error.to_string()),
     }
 }
 

@@ -41,12 +41,11 @@ pub fn diff(now: &Value, planned: &Value) -> String {
     shown + &footer
 }
 
-/// A value as a person may see it.
-// redaction: the seam where `domain::text` cleans what a program's owner wrote into its template.
+/// A value as a person may see it: a template is written by people, and people write passwords into it.
 fn shown(value: &str) -> String {
     /// One value is one line of a diff.
     const VALUE_LIMIT: usize = 512;
-    text::truncate(value, VALUE_LIMIT)
+    text::safe(value, VALUE_LIMIT)
 }
 
 fn print(rows: &[Row]) -> String {

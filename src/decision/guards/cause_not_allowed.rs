@@ -13,6 +13,9 @@ pub(super) fn check(question: &Question<'_>) -> Finding {
             entry.container, entry.cause, entry.because
         )
     };
+    if let Some(why) = unread(question, entries) {
+        return question.away(format!("the cause may show once this is read: {why}"));
+    }
     let policy = match &question.case.policy {
         PolicyChoice::Chosen(policy) => policy,
         PolicyChoice::CauseNotCovered(names) => {
@@ -52,6 +55,19 @@ pub(super) fn check(question: &Question<'_>) -> Finding {
     }
 }
 
+/// Why a source that a diagnosis leans on could not be read, where some entry is in doubt: a hold would not be decided again when it is back.
+fn unread<'a>(question: &'a Question<'_>, entries: &[Entry]) -> Option<&'a str> {
+    let evidence = &question.case.evidence;
+    let in_doubt = entries
+        .iter()
+        .any(|entry| entry.rollback_helps == Helps::Unknown);
+    let unread = evidence
+        .events
+        .unavailable()
+        .or_else(|| evidence.history.unavailable());
+    unread.filter(|_| in_doubt)
+}
+
 fn covers(policy: &Policy, entry: &Entry) -> bool {
     policy
         .causes
@@ -66,6 +82,19 @@ mod tests {
     use crate::domain::diagnosis::Cause;
     use crate::domain::verdict::{Outcome, Reason::CauseNotAllowed};
     use crate::remedy::test_support::{BAD, broken_web, change_policy, entry, failed_step};
+
+    #[test]
+    fn waits_while_a_source_that_would_tell_is_away() {
+        let mut case = broken_web();
+        case.evidence.events = crate::domain::observed::Observed::Unavailable("timeout".into());
+        for entry in &mut case.diagnosis.entries {
+            entry.rollback_helps = Helps::Unknown;
+        }
+        assert!(matches!(
+            outcome(CauseNotAllowed, &case),
+            Outcome::Wait { .. }
+        ));
+    }
 
     #[test]
     fn holds_a_cause_that_is_not_covered_and_names_it() {

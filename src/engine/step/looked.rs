@@ -85,18 +85,18 @@ fn remember(next: &mut IncidentStatus, look: &Looked, now: Timestamp) {
         && !next.failed_revisions.contains(&newest.hash)
     {
         next.failed_revisions.push(newest.hash.clone());
-        let failing: Vec<&str> = look
+        let failing: Vec<String> = look
             .diagnosis
             .entries
             .iter()
-            .map(|entry| entry.container.as_str())
+            .map(|entry| format!("{} ({}): {}", entry.container, entry.cause, entry.because))
             .collect();
         next.tell(
             now,
             &format!(
-                "seen failing: {} of revision {}",
-                failing.join(", "),
-                newest.name
+                "seen failing: revision {}: {}",
+                newest.name,
+                failing.join("; ")
             ),
         );
     }

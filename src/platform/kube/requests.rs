@@ -235,6 +235,16 @@ impl Cluster {
             .await
     }
 
+    /// Asks for the API server's version: whether it answers us at all (every account may).
+    ///
+    /// # Errors
+    /// When the API server does not answer or refuses.
+    pub async fn ping(&self) -> Result<(), ApiError> {
+        self.json(Call::get("get version", "/version".to_owned()))
+            .await
+            .map(|_| ())
+    }
+
     /// The schemas that the API server serves for our group (OpenAPI v3 discovery: every account may read it).
     ///
     /// # Errors
