@@ -35,9 +35,9 @@ def web_bad_image(run, scene):
     check(incidents.status(incident)["cause"] == "ImageNotFound", incidents.standing(incident))
     check(incidents.status(incident)["action"] == "pinImage", incidents.standing(incident))
     incidents.check_sources(incident)
-    incidents.check_evidence(incident, "Pods", "ImagePullBackOff")
-    # the registry's own words, as containerd hands them on
-    incidents.check_evidence(incident, None, f"{MISSING_WEB}: not found")
+    # from any source: the pod itself alternates between it and ErrImagePull, Prometheus and Events keep both;
+    # and the registry's own words, as containerd hands them on
+    incidents.check_evidence(incident, None, "ImagePullBackOff", f"{MISSING_WEB}: not found")
     incidents.check_diff(incident, MISSING_WEB, GOOD_WEB)
 
 
