@@ -345,6 +345,11 @@ impl IncidentStatus {
     /// The evidence's texts together, in bytes: half of what an Incident may weigh.
     pub const EVIDENCE_BYTES: usize = 32 * 1024;
 
+    /// Moves to a phase.
+    pub fn set_phase(&mut self, phase: Phase) {
+        phase.as_str().clone_into(&mut self.phase);
+    }
+
     /// Tells the next part of the story. The same sentence twice in a row is told once.
     pub fn tell(&mut self, now: Timestamp, what: &str) {
         const FIRST_KEPT: usize = 10;

@@ -19,7 +19,7 @@ use crate::domain::workload::{
 use crate::evidence::live::{self, Live};
 use crate::evidence::{history, prometheus};
 use crate::record::crd::Incident;
-use crate::record::store::{self, StoreError};
+use crate::record::store;
 use crate::remedy;
 use sha2::{Digest, Sha256};
 
@@ -291,7 +291,6 @@ async fn past(
                 .map(store::past)
                 .collect(),
         ),
-        Err(error @ StoreError::NotUnderstood { .. }) => Observed::Unavailable(error.to_string()),
         Err(error) => Observed::Unavailable(error.to_string()),
     }
 }

@@ -83,15 +83,15 @@ impl Health {
             context,
             Dependency::Kubernetes,
             before.asked,
-            &before.not_durable,
-            &fresh.not_durable,
+            before.not_durable.as_deref(),
+            fresh.not_durable.as_deref(),
         );
         tell(
             context,
             Dependency::Prometheus,
             before.asked,
-            &before.prometheus,
-            &fresh.prometheus,
+            before.prometheus.as_deref(),
+            fresh.prometheus.as_deref(),
         );
     }
 }
@@ -121,11 +121,11 @@ fn tell(
     context: &Context,
     dependency: Dependency,
     asked: bool,
-    before: &Option<String>,
-    after: &Option<String>,
+    before: Option<&str>,
+    after: Option<&str>,
 ) {
     if !asked || before.is_none() != after.is_none() {
-        let detail = after.as_deref().unwrap_or_default();
+        let detail = after.unwrap_or_default();
         DependencyChanged {
             dependency,
             up: after.is_none(),

@@ -44,7 +44,11 @@ async fn pod(
     name: &str,
     uid: Option<&Uid>,
 ) -> Result<Resolved, Unavailable> {
-    let Some(pod) = cluster.pod(namespace, name).await.map_err(away)? else {
+    let Some(pod) = cluster
+        .pod(namespace, name)
+        .await
+        .map_err(|error| away(&error))?
+    else {
         return Ok(Resolved::Nowhere(SkipReason::PodGone));
     };
     let live_uid = text(&pod, "/metadata/uid");
@@ -57,7 +61,7 @@ async fn pod(
     let Some(found) = cluster
         .replica_set(namespace, replica_set)
         .await
-        .map_err(away)?
+        .map_err(|error| away(&error))?
     else {
         return Ok(Resolved::Nowhere(SkipReason::WorkloadGone));
     };
@@ -102,6 +106,6 @@ async fn deployment(
     }
 }
 
-fn away(error: ApiError) -> Unavailable {
+fn away(error: &ApiError) -> Unavailable {
     Unavailable(error.to_string())
 }

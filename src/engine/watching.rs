@@ -127,6 +127,7 @@ async fn ask_last(
         &pods,
         whole_for,
         spec.http.as_ref(),
+        &context.metrics,
     )
     .await
 }

@@ -4,6 +4,7 @@ use super::judge::LastQuestions;
 use crate::domain::observed::Observed;
 use crate::domain::policy::HttpProbe;
 use crate::domain::workload::Pod;
+use crate::platform::CallObserver;
 use crate::platform::probe::probe;
 use crate::platform::prometheus::PrometheusPort;
 use jiff::SignedDuration;
@@ -23,10 +24,11 @@ pub async fn ask_last(
     target_pods: &[&Pod],
     whole_for: SignedDuration,
     http: Option<&HttpProbe>,
+    observer: &dyn CallObserver,
 ) -> LastQuestions {
     let (restarts, probe) = tokio::join!(
         restarts(port, namespace, target_pods, whole_for.max(SHORTEST_WINDOW)),
-        probe_in_a_row(http)
+        probe_in_a_row(http, observer)
     );
     LastQuestions { restarts, probe }
 }
@@ -59,13 +61,20 @@ async fn restarts(
     Observed::Known(total)
 }
 
-async fn probe_in_a_row(http: Option<&HttpProbe>) -> Option<Result<(), String>> {
+async fn probe_in_a_row(
+    http: Option<&HttpProbe>,
+    observer: &dyn CallObserver,
+) -> Option<Result<(), String>> {
     let http = http?;
     for number in 0..PROBES {
         if number > 0 {
             tokio::time::sleep(BETWEEN_PROBES).await;
         }
-        match probe(http).await {
+        let started = tokio::time::Instant::now();
+        let answer = probe(http).await;
+        let failed = answer.as_ref().err().map(|_| "unreachable");
+        observer.observed("probe", "probe", started.elapsed().as_secs_f64(), failed);
+        match answer {
             Ok(status) if status == http.status => {}
             Ok(status) => return Some(Err(format!("status {status}, expected {}", http.status))),
             Err(error) => return Some(Err(error.to_string())),

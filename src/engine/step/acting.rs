@@ -51,7 +51,7 @@ pub(super) fn written(
                     result: "Verifying".to_owned(),
                 });
             }
-            next.phase = Phase::Verifying.as_str().to_owned();
+            next.set_phase(Phase::Verifying);
             next.verification = Some(*verification);
             next.next_steps = take_back(incident, &next).into_iter().collect();
             let what = format!(
@@ -71,7 +71,7 @@ pub(super) fn written(
             }
         }
         Written::DecideAfresh => {
-            next.phase = Phase::Deciding.as_str().to_owned();
+            next.set_phase(Phase::Deciding);
             next.plan = None;
             next.diff.clear();
             next.holder = None;
@@ -86,7 +86,7 @@ pub(super) fn written(
             }
         }
         Written::Refused(why) => {
-            next.phase = Phase::Held.as_str().to_owned();
+            next.set_phase(Phase::Held);
             next.holder = None;
             next.reason = Reason::DryRunRefused.as_str().to_owned();
             next.message.clone_from(&why);
@@ -173,7 +173,7 @@ pub(super) fn judged(
             {
                 next.failed_revisions.push(revision);
             }
-            next.phase = Phase::Deciding.as_str().to_owned();
+            next.set_phase(Phase::Deciding);
             next.holder = None;
             next.plan = None;
             next.tell(now, &format!("what was restored fails too: {why}"));

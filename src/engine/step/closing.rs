@@ -16,7 +16,7 @@ pub(super) fn close(
     now: Timestamp,
 ) -> Step {
     let mut effects = Vec::new();
-    next.phase = Phase::Closed.as_str().to_owned();
+    next.set_phase(Phase::Closed);
     next.outcome = ending.as_str().to_owned();
     next.reason = reason.to_owned();
     next.message = truncate(what, 1024);

@@ -180,7 +180,7 @@ fn decide(
     match verdict.decision {
         Decision::Act => act(next, plan.is_some(), rehearsal.as_ref(), mode, effects, now),
         Decision::Wait { next_check } => {
-            next.phase = Phase::Waiting.as_str().to_owned();
+            next.set_phase(Phase::Waiting);
             next.next_check = Some(whole_seconds(next_check));
             if changed {
                 next.tell(
@@ -195,7 +195,7 @@ fn decide(
             }
         }
         Decision::Hold => {
-            next.phase = Phase::Held.as_str().to_owned();
+            next.set_phase(Phase::Held);
             next.next_check = None;
             if changed {
                 next.tell(now, &format!("held ({}): {}", verdict.reason, verdict.text));
@@ -263,7 +263,7 @@ fn act(
         effects.append(&mut step.effects);
         return Step { effects, ..step };
     }
-    next.phase = Phase::Acting.as_str().to_owned();
+    next.set_phase(Phase::Acting);
     next.next_check = None;
     next.tell(
         now,
