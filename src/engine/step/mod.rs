@@ -224,6 +224,9 @@ fn held_until(id: String, now: Timestamp) -> Holder {
 
 /// Whether a process may drive an incident now, and until when it must wait if not. Before Acting anybody may: compare-and-swap
 /// lets only one of them get further.
+///
+/// # Errors
+/// The time until which another process holds it.
 pub fn may_drive(
     status: &IncidentStatus,
     process: &str,
