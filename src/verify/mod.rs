@@ -1,4 +1,4 @@
-//! Whether a written plan has helped. [`judge`] is pure; [`watch`] asks what only the end of the soak needs.
+//! Whether a written plan has helped. [`mod@judge`] is pure; [`watch`] asks what only the end of the soak needs.
 
 pub mod judge;
 pub mod watch;

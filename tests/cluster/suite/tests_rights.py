@@ -7,21 +7,21 @@ from waiting import check
 APPS, EVENTS, OURS = "apps", "events.k8s.io", "ripcord.dev"
 # (group, resource): verbs, in a namespace that it looks after; deploy/base/clusterrole.yaml says why
 NEEDED = {
-    (APPS, "deployments"): {"get", "list", "patch"},
+    (APPS, "deployments"): {"get", "patch"},
     (APPS, "replicasets"): {"get", "list"},
     ("", "pods"): {"get", "list"},
     ("", "pods/log"): {"get"},
     ("", "events"): {"list"},
     ("", "namespaces"): {"get"},
-    (EVENTS, "events"): {"create", "patch"},
+    (EVENTS, "events"): {"create"},
     (OURS, "incidents"): {"get", "list", "create"},
-    (OURS, "incidents/status"): {"get", "patch", "update"},
+    (OURS, "incidents/status"): {"update"},
 }
 # what any account may do (system:basic-user)
 EVERYBODY = {"authorization.k8s.io", "authentication.k8s.io"}
 DENIED = [
     ("", "secrets", "get"), ("", "secrets", "list"), ("", "configmaps", "get"), ("", "pods", "delete"), ("", "pods", "create"), ("", "pods/exec", "create"),
-    ("", "pods/ephemeralcontainers", "patch"), ("", "pods/eviction", "create"), ("", "serviceaccounts/token", "create"), ("", "nodes", "get"),
+    ("", "pods/ephemeralcontainers", "patch"), ("", "pods/eviction", "create"), ("", "serviceaccounts/token", "create"), ("", "nodes", "get"), (APPS, "deployments", "list"),
     (APPS, "deployments", "create"), (APPS, "deployments", "delete"), (APPS, "deployments", "update"), (APPS, "deployments/scale", "patch"),
     (APPS, "replicasets", "patch"), (APPS, "replicasets", "delete"), (APPS, "statefulsets", "patch"), (APPS, "daemonsets", "patch"),
     (OURS, "incidents", "delete"), (OURS, "incidents", "update"), ("rbac.authorization.k8s.io", "rolebindings", "create"),

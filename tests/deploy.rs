@@ -1,0 +1,102 @@
+//! What `deploy/` ships: a configuration that this binary takes, and rights that are no wider than it needs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use ripcord::config::{self, WebhookAuth};
+use ripcord::domain::policy::Mode;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn read(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("deploy/base")
+        .join(file);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn yaml(file: &str) -> Value {
+    serde_saphyr::from_str(&read(file)).unwrap()
+}
+
+fn words(value: &Value) -> BTreeSet<String> {
+    let words = value.as_array().into_iter().flatten();
+    words
+        .map(|word| word.as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_shipped_configuration_is_a_dry_run_behind_a_token() {
+    let config = config::parse(&read("ripcord.yaml"), "ripcord.yaml").unwrap();
+    assert_eq!(config.mode, Mode::DryRun);
+    assert!(matches!(
+        config.webhook_auth,
+        WebhookAuth::BearerTokenFile(_)
+    ));
+    assert!(config.not_enforced.is_empty(), "{:?}", config.not_enforced);
+}
+
+#[test]
+fn every_namespace_in_scope_has_a_binding() {
+    let config = config::parse(&read("ripcord.yaml"), "ripcord.yaml").unwrap();
+    for namespace in config.namespaces {
+        let binding = yaml(&format!("rolebinding-{namespace}.yaml"));
+        assert_eq!(binding["metadata"]["namespace"], namespace.as_str());
+        assert_eq!(binding["roleRef"]["name"], "ripcord");
+    }
+}
+
+#[test]
+fn no_right_reaches_secrets_or_makes_or_deletes_a_workload() {
+    let role = yaml("clusterrole.yaml");
+    for rule in role["rules"].as_array().unwrap() {
+        let (resources, verbs) = (words(&rule["resources"]), words(&rule["verbs"]));
+        for forbidden in ["secrets", "pods/exec", "configmaps", "*"] {
+            assert!(!resources.contains(forbidden), "{rule}");
+        }
+        assert!(!verbs.contains("delete") && !verbs.contains("*"), "{rule}");
+        let creates: Vec<_> = resources
+            .iter()
+            .filter(|_| verbs.contains("create"))
+            .collect();
+        assert!(
+            creates
+                .iter()
+                .all(|resource| ["events", "incidents"].contains(&resource.as_str())),
+            "{rule}"
+        );
+        let patches: Vec<_> = resources
+            .iter()
+            .filter(|_| verbs.contains("patch"))
+            .collect();
+        assert!(
+            patches.iter().all(|resource| *resource == "deployments"),
+            "{rule}"
+        );
+    }
+}
+
+#[test]
+fn the_pod_is_restricted_and_there_is_one_of_it() {
+    let deployment = yaml("deployment.yaml");
+    let spec = &deployment["spec"];
+    assert_eq!(
+        (&spec["replicas"], &spec["strategy"]["type"]),
+        (&1.into(), &"Recreate".into())
+    );
+    let pod = &spec["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    let container = &pod["containers"][0]["securityContext"];
+    assert_eq!(container["readOnlyRootFilesystem"], true);
+    assert_eq!(container["allowPrivilegeEscalation"], false);
+    assert_eq!(
+        words(&container["capabilities"]["drop"]),
+        BTreeSet::from(["ALL".to_owned()])
+    );
+}
