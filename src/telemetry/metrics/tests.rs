@@ -97,12 +97,3 @@ fn every_family_of_ours_has_a_help_that_ends_as_a_sentence() {
         assert!(line.ends_with('.'), "{line}");
     }
 }
-
-/// `cargo test --lib telemetry::metrics -- --ignored --nocapture print | promtool check metrics`
-#[test]
-#[ignore = "prints the metrics, for a check by hand with promtool"]
-fn print_everything() {
-    let metrics = metrics();
-    metrics.touch_policies(["lab"]);
-    println!("{}", metrics.render());
-}
