@@ -340,6 +340,8 @@ pub struct Holder {
 impl IncidentStatus {
     /// Rows of the timeline that are kept: the first ten, and the newest thirty.
     pub const TIMELINE_ROWS: usize = 40;
+    /// Of these the first ones: how it began.
+    const FIRST_ROWS: usize = 10;
     /// Alerts that are kept.
     pub const ALERTS: usize = 50;
     /// The evidence's texts together, in bytes: half of what an Incident may weigh.
@@ -352,7 +354,6 @@ impl IncidentStatus {
 
     /// Tells the next part of the story. The same sentence twice in a row is told once.
     pub fn tell(&mut self, now: Timestamp, what: &str) {
-        const FIRST_KEPT: usize = 10;
         let text = text::truncate(what, 512);
         if self.timeline.last().is_some_and(|row| row.text == text) {
             return;
@@ -362,7 +363,7 @@ impl IncidentStatus {
             text,
         });
         if self.timeline.len() > Self::TIMELINE_ROWS {
-            self.timeline.remove(FIRST_KEPT);
+            self.timeline.remove(Self::FIRST_ROWS);
             self.timeline_dropped += 1;
         }
     }
@@ -416,8 +417,38 @@ impl IncidentStatus {
         true
     }
 
-    /// Cuts the evidence to its share of the object's 64 KiB: the last facts go first.
+    /// A status in JSON, in bytes: an Incident weighs 64 KiB at most, and `spec` and metadata need less than 4 KiB of them.
+    pub const BYTES: usize = 60 * 1024;
+
+    /// Cuts what is too long: the evidence to its share, and the whole to [`Self::BYTES`], the least telling first.
     pub fn bound(&mut self) {
+        self.bound_parts();
+        while serde_json::to_vec(self).is_ok_and(|json| json.len() > Self::BYTES) && self.shorten()
+        {
+        }
+    }
+
+    /// Gives one thing up; false where nothing is left to give.
+    fn shorten(&mut self) -> bool {
+        if self.evidence.len() > 10 {
+            return self.evidence.pop().is_some();
+        }
+        if self.memory.sightings.len() > 5 {
+            return self.memory.sightings.pop().is_some();
+        }
+        if self.timeline.len() > Self::FIRST_ROWS {
+            self.timeline.remove(Self::FIRST_ROWS);
+            self.timeline_dropped += 1;
+            return true;
+        }
+        if self.alerts.len() > 1 {
+            self.alerts_dropped += 1;
+            return self.alerts.pop().is_some();
+        }
+        self.evidence.pop().is_some()
+    }
+
+    fn bound_parts(&mut self) {
         let mut left = Self::EVIDENCE_BYTES;
         self.evidence.retain_mut(|fact| {
             fact.text = text::truncate(&fact.text, 1024);
@@ -491,6 +522,41 @@ mod tests {
         status.bound();
         let bytes: usize = status.evidence.iter().map(|fact| fact.text.len()).sum();
         assert!(bytes <= IncidentStatus::EVIDENCE_BYTES && !status.evidence.is_empty());
+    }
+
+    #[test]
+    fn the_fullest_status_fits_into_its_object() {
+        use crate::domain::evidence::Sighting;
+        use crate::domain::identity::{RevisionName, Uid};
+        let mut status = IncidentStatus {
+            diff: "d".repeat(9_000),
+            message: "m".repeat(9_000),
+            ..IncidentStatus::default()
+        };
+        for number in 0..100 {
+            status.join(alert(&"f".repeat(60 + number)));
+            status.tell(at(1), &format!("{number} {}", "t".repeat(600)));
+            status.evidence.push(FactRecord {
+                source: "Logs".into(),
+                state: "Known".into(),
+                text: "\"".repeat(2_000),
+            });
+            status.memory.sightings.push(Sighting {
+                pod: Uid::new("p".repeat(36)),
+                revision: RevisionName::new("r".repeat(63)),
+                container: "c".repeat(63),
+                symptom: "ImagePull".into(),
+                first_seen: at(1),
+                last_seen: at(2),
+                message: "x".repeat(1_024),
+                longest_run_seconds: 0,
+            });
+        }
+        status.bound();
+        assert!(serde_json::to_vec(&status).unwrap().len() <= IncidentStatus::BYTES);
+        assert!(
+            !status.evidence.is_empty() && !status.timeline.is_empty() && !status.alerts.is_empty()
+        );
     }
 
     #[test]

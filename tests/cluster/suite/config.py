@@ -3,7 +3,7 @@
 CAUSES = "[ImageNotFound, InvalidImageName, CrashOnStart]"
 
 
-def configuration(run, port, namespaces, installation, mode="enforce", cooldown="1s", token_file=None):
+def configuration(run, port, namespaces, installation, mode="enforce", cooldown="1s", token_file=None, prometheus_url=None):
     """A whole configuration; `mode=None` leaves the key out, as somebody would who has not read about it."""
     webhook = f"bearerTokenFile: {token_file}" if token_file else "insecure: true"
     return f"""\
@@ -12,7 +12,7 @@ kind: Config
 {f"mode: {mode}" if mode else "# no mode: it must not act"}
 listen: {{webhook: "127.0.0.1:{port}", admin: "127.0.0.1:{port}"}}
 webhook: {{{webhook}}}
-prometheus: {{url: "{run.prometheus.url}", timeout: 5s, matchers: {{job: kube-state-metrics}}, history: {{lookback: 7d, step: 1m}}}}
+prometheus: {{url: "{prometheus_url or run.prometheus.url}", timeout: 5s, matchers: {{job: kube-state-metrics}}, history: {{lookback: 7d, step: 1m}}}}
 namespaces: [{", ".join(namespaces)}]
 installation: {installation}
 guards:

@@ -32,22 +32,22 @@ class Ripcord:
         self.process = None
         self.ready_seconds = None
 
-    def start(self, seconds=60):
-        """Starts it and waits until it is ready."""
+    def start(self, seconds=60, until=None):
+        """Starts it and waits until it is ready, or until what else is said."""
         check(not self.running(), f"{self.name} runs already")
         began = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "serve", "--config", self.config, "--kubeconfig", self.kubeconfig, "--log-format", "json"], stdout=log, stderr=log
             )
-        wait_until(f"{self.name} is ready", self._ready, seconds, every=0.01)
+        wait_until(f"{self.name} is ready", lambda: self._ready(until), seconds, every=0.01)
         self.ready_seconds = time.monotonic() - began
         return self
 
-    def _ready(self):
+    def _ready(self, until):
         if not self.running():
             raise Failed(f"{self.name} ended with {self.process.returncode}:\n{self.tail()}")
-        return self.get("/-/ready")[0] == 200
+        return until() if until else self.get("/-/ready")[0] == 200
 
     def running(self):
         return self.process is not None and self.process.poll() is None

@@ -116,6 +116,22 @@ class Run:
             authority.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
         return cluster["server"], authority, held["users"][0]["user"]["token"]
 
+    def server(self):
+        """The API server's address, as Ripcord's own kubeconfig has it."""
+        return json.loads(self.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
+
+    def through(self, gate):
+        """Ripcord's kubeconfig, with the API server behind a gate; its certificate is for the address behind it."""
+        held = json.loads(self.kubeconfig.read_text())
+        cluster = held["clusters"][0]["cluster"]
+        cluster["server"] = gate.url
+        if gate.behind[0] != "127.0.0.1":
+            cluster["tls-server-name"] = gate.behind[0]
+        file = self.folder / f"gate-{gate.port}.kubeconfig"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(held))
+        return file
+
     def reader(self, namespace):
         """An account that has all of Ripcord's rights but `patch` on Deployments, in one namespace; its kubeconfig."""
         role = self.cluster.get("clusterroles", None, "ripcord")
