@@ -6,6 +6,7 @@ use super::gather::{self, status};
 use super::step::{Input, Wake, Written};
 use crate::action::{self, Recognised};
 use crate::config::Config;
+use crate::domain::diagnosis::Entry;
 use crate::domain::identity::TemplateHash;
 use crate::domain::incident::{IncidentStatus, VerificationRecord};
 use crate::domain::observed::Observed;
@@ -66,11 +67,7 @@ pub(super) async fn watch(
         applied: &applied,
         revisions: &live.revisions,
         pods: &live.pods,
-        target_failing: looked
-            .diagnosis
-            .entries
-            .first()
-            .map(|entry| format!("{}: {}", entry.container, entry.because)),
+        target_failing: looked.diagnosis.entries.first().map(failing),
         last_questions: None,
     };
     let (mut record_after, mut judgement) = verify::judge(record, &look);
@@ -96,6 +93,12 @@ pub(super) async fn watch(
         },
     )
     .await
+}
+
+/// What fails, by the live pods: the sentence of a whole diagnosis would lean on sources that this look does not ask.
+fn failing(entry: &Entry) -> String {
+    let fact = entry.facts.first().map_or("", String::as_str);
+    format!("{} ({}): {fact}", entry.container, entry.cause)
 }
 
 async fn ask_last(
