@@ -27,6 +27,7 @@ pub const FIELD_MANAGER: &str = "ripcord";
 pub struct Cluster {
     client: kube::Client,
     observer: Arc<dyn CallObserver>,
+    deadline: Duration,
 }
 
 /// One request, before it is built.
@@ -105,14 +106,24 @@ fn percent_encoded(text: &str) -> String {
 impl Cluster {
     /// A handle over any client: a real one from [`connect`], or one over a simulated API server.
     pub fn new(client: kube::Client, observer: Arc<dyn CallObserver>) -> Self {
-        Self { client, observer }
+        Self {
+            client,
+            observer,
+            deadline: CALL_DEADLINE,
+        }
+    }
+
+    /// The same with another deadline for each call.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     async fn text(&self, call: Call<'_>) -> Result<String, ApiError> {
         let operation = call.operation;
         let request = call.build()?;
         let started = tokio::time::Instant::now();
-        let answer = tokio::time::timeout(CALL_DEADLINE, self.client.request_text(request)).await;
+        let answer = tokio::time::timeout(self.deadline, self.client.request_text(request)).await;
         let result = match answer {
             Ok(Ok(text)) => Ok(text),
             Ok(Err(error)) => Err(ApiError::from_kube(operation, &error)),

@@ -1,0 +1,127 @@
+//! The commands as a person runs them: what they print, and their exit codes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn ripcord(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ripcord"))
+        .args(arguments)
+        .env_remove("KUBECONFIG")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The lab's configuration with one text replaced, in a file of its own.
+fn changed(from: &str, to: &str) -> tempfile::NamedTempFile {
+    let shipped =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/ripcord.yaml"))
+            .unwrap();
+    assert!(shipped.contains(from), "{from}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), shipped.replacen(from, to, 1)).unwrap();
+    file
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_place_and_exits_with_2() {
+    let file = changed("ImageNotFound", "ImageNotFond");
+    let path = file.path().to_str().unwrap();
+    for arguments in [vec!["check", path], vec!["serve", "--config", path]] {
+        let done = ripcord(&arguments);
+        assert_eq!(done.status.code(), Some(2), "{arguments:?}");
+        let shown = format!("{}{}", text(&done.stdout), text(&done.stderr));
+        assert!(
+            shown.contains("ImageNotFond") && shown.contains("ImageNotFound"),
+            "{shown}"
+        );
+        assert!(shown.contains(&format!("{path}:")), "{shown}");
+    }
+}
+
+#[test]
+fn without_a_token_and_without_insecure_it_does_not_start() {
+    let file = changed("webhook: {bearerTokenFile: /etc/ripcord/token}", "");
+    let done = ripcord(&["serve", "--config", file.path().to_str().unwrap()]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(
+        text(&done.stderr).contains("insecure: true"),
+        "{}",
+        text(&done.stderr)
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_and_a_kubeconfig_that_is_not_there_are_named() {
+    let done = ripcord(&["serve", "--config", "/no/such/file.yaml"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stderr).contains("/no/such/file.yaml"));
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/ripcord.yaml");
+    let done = ripcord(&[
+        "serve",
+        "--config",
+        shipped.to_str().unwrap(),
+        "--kubeconfig",
+        "/no/such/kubeconfig",
+    ]);
+    assert_eq!(done.status.code(), Some(4));
+    assert!(
+        text(&done.stderr).contains("/no/such/kubeconfig"),
+        "{}",
+        text(&done.stderr)
+    );
+}
+
+#[test]
+fn an_unknown_command_is_a_usage_error() {
+    assert_eq!(ripcord(&["serv"]).status.code(), Some(2));
+    assert_eq!(ripcord(&["serve"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_shipped_configuration_is_fine_and_fits_80_columns() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/ripcord.yaml");
+    let done = Command::new(env!("CARGO_BIN_EXE_ripcord"))
+        .args(["check", "ripcord.yaml"])
+        .current_dir(shipped.parent().unwrap())
+        .output()
+        .unwrap();
+    let shown = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{shown}");
+    let wide: Vec<_> = shown
+        .lines()
+        .filter(|line| line.chars().count() > 80 && line.split_whitespace().count() > 2)
+        .collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+}
+
+#[test]
+fn the_crd_is_printed_as_it_is_shipped() {
+    let done = ripcord(&["crd"]);
+    let shipped =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/base/crd.yaml"))
+            .unwrap();
+    assert_eq!(
+        (done.status.code(), text(&done.stdout)),
+        (Some(0), shipped.as_str())
+    );
+}
+
+#[test]
+fn the_version_is_the_crates() {
+    let done = ripcord(&["version"]);
+    assert_eq!(
+        text(&done.stdout).trim(),
+        concat!("ripcord ", env!("CARGO_PKG_VERSION"))
+    );
+}
