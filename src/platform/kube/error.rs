@@ -47,7 +47,7 @@ impl ApiError {
             kube::Error::Api(status) => Self::Refused {
                 operation,
                 code: status.code,
-                reason: status.reason.clone(),
+                reason: one_word(&status.reason),
                 detail: strict_decoding_tail(&status.message),
             },
             kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::Unreadable { operation },
@@ -91,6 +91,11 @@ impl ApiError {
         matches!(self.code(), Some(400 | 409 | 422))
     }
 
+    /// 401 or 429: nothing was done, and the same may be done a little later.
+    pub fn is_for_later(&self) -> bool {
+        matches!(self.code(), Some(401 | 429))
+    }
+
     /// Whether the write may have happened all the same: the answer was lost, or came from something in between.
     pub fn is_ambiguous(&self) -> bool {
         match self {
@@ -117,6 +122,16 @@ impl ApiError {
             Self::Unreadable { .. } => Some("unreadable"),
             Self::Unbuildable { .. } => Some("unbuildable"),
         }
+    }
+}
+
+/// A reason is one word (`metav1.StatusReason`), but an admission webhook may put a whole sentence there, with the object's values in it.
+fn one_word(reason: &str) -> String {
+    const LONGEST: usize = 40;
+    if reason.len() <= LONGEST && reason.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        reason.to_owned()
+    } else {
+        "(a reason that is not one word)".to_owned()
     }
 }
 
@@ -155,6 +170,22 @@ mod tests {
             "patch workload: the API server answered 422 Invalid"
         );
         assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_reason_that_a_webhook_wrote_is_withheld() {
+        let error = refused(403, "image web:1 with PASSWORD=hunter2 is denied", "");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+        assert!(error.is_forbidden());
+    }
+
+    #[test]
+    fn throttled_and_unauthorized_writes_are_for_later_and_not_ambiguous() {
+        for code in [401, 429] {
+            let error = refused(code, "TooManyRequests", "");
+            assert!(error.is_for_later() && !error.is_ambiguous() && !error.is_rejected());
+        }
+        assert!(!refused(403, "Forbidden", "").is_for_later());
     }
 
     #[test]
