@@ -1,6 +1,6 @@
 //! The proof that a plan was written, and how a restart finds it again.
 
-use crate::domain::identity::ActionId;
+use crate::domain::identity::{ActionId, TemplateHash};
 use crate::domain::plan::PlanRecord;
 use crate::domain::workload::{ACTION_ANNOTATION, Revisions, Workload};
 use serde_json::Value;
@@ -63,32 +63,51 @@ pub(super) fn recognise_template(
 }
 
 /// Whether a recorded plan was written and stands. No template is stored, so the plan's is rebuilt from the revisions that it names: the
-/// target's own, or the former newest one's with another image. `None` where those revisions are gone.
+/// target's own, or the former newest one's with another image. Where those are gone (a workload that keeps no old revisions prunes the
+/// former one when its pods are gone), `made` says it: the revision that the write was seen to make. `None` where nothing does.
 pub fn recognise(
     workload: &Workload,
     revisions: &Revisions,
     plan: &PlanRecord,
+    made: Option<&TemplateHash>,
 ) -> Option<Recognised> {
-    if workload.annotation(ACTION_ANNOTATION) != Some(plan.action_id.as_str()) {
+    if !is_marked(workload, plan) {
         return Some(Recognised::NotWritten);
     }
-    let template = match (&plan.target_revision, &plan.image) {
-        (Some(target), _) => revisions
-            .all()
-            .find(|revision| revision.hash == target.hash)?
-            .template
-            .clone(),
-        (None, Some(image)) => {
-            let before = revisions
-                .all()
-                .find(|revision| revision.hash == plan.inverse.hash)?;
-            let mut template = before.template.clone();
-            set_image(&mut template, &image.container, &image.to)?;
-            template
-        }
-        (None, None) => return None,
+    if let Some(template) = rebuilt(revisions, plan) {
+        return Some(recognise_template(workload, &plan.action_id, &template));
+    }
+    let newest = revisions.newest.as_ref()?;
+    Some(if &newest.hash == made? {
+        Recognised::Ours(Box::new(Applied {
+            action_id: plan.action_id.clone(),
+            workload: workload.clone(),
+        }))
+    } else {
+        Recognised::Superseded
+    })
+}
+
+/// Whether a workload carries a recorded plan's action id: then its write was stored, whatever became of it since.
+pub fn is_marked(workload: &Workload, plan: &PlanRecord) -> bool {
+    workload.annotation(ACTION_ANNOTATION) == Some(plan.action_id.as_str())
+}
+
+/// The template that a plan wrote, where the revisions that it is made of are still there.
+fn rebuilt(revisions: &Revisions, plan: &PlanRecord) -> Option<Value> {
+    let of = |hash: &TemplateHash| {
+        let revision = revisions.all().find(|revision| &revision.hash == hash)?;
+        Some(revision.template.clone())
     };
-    Some(recognise_template(workload, &plan.action_id, &template))
+    match (&plan.target_revision, &plan.image) {
+        (Some(target), _) => of(&target.hash),
+        (None, Some(image)) => {
+            let mut template = of(&plan.inverse.hash)?;
+            set_image(&mut template, &image.container, &image.to)?;
+            Some(template)
+        }
+        (None, None) => None,
+    }
 }
 
 fn set_image(template: &mut Value, container: &str, image: &str) -> Option<()> {
@@ -106,7 +125,7 @@ fn set_image(template: &mut Value, container: &str, image: &str) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::identity::{RevisionName, TemplateHash, Uid};
+    use crate::domain::identity::{RevisionName, Uid};
     use crate::domain::plan::{ImageChange, RevisionMark};
     use crate::domain::workload::{ReplicaCounts, Revision, WorkloadKind, WorkloadRef};
     use serde_json::json;
@@ -187,7 +206,8 @@ mod tests {
                 recognise(
                     &workload(action, "web:good"),
                     &revisions(),
-                    &plan(Some("good"))
+                    &plan(Some("good")),
+                    None,
                 ),
                 Some(Recognised::NotWritten)
             );
@@ -200,6 +220,7 @@ mod tests {
             &workload(Some("web-1"), "web:newer"),
             &revisions(),
             &plan(Some("good")),
+            None,
         );
         assert_eq!(found, Some(Recognised::Superseded));
     }
@@ -210,12 +231,14 @@ mod tests {
             &workload(Some("web-1"), "web:good"),
             &revisions(),
             &plan(Some("good")),
+            None,
         );
         assert!(matches!(undone, Some(Recognised::Ours(_))));
         let pinned = recognise(
             &workload(Some("web-1"), "web:pinned"),
             &revisions(),
             &plan(None),
+            None,
         );
         assert!(matches!(pinned, Some(Recognised::Ours(_))));
     }
@@ -226,9 +249,21 @@ mod tests {
             recognise(
                 &workload(Some("web-1"), "web:good"),
                 &revisions(),
-                &plan(Some("pruned"))
+                &plan(Some("pruned")),
+                None,
             ),
             None
         );
+    }
+
+    #[test]
+    fn a_write_whose_source_was_pruned_is_known_by_the_revision_that_it_made() {
+        let written = workload(Some("web-1"), "web:bad");
+        let seen_to_make = |made: &str| {
+            let hash = TemplateHash::new(made);
+            recognise(&written, &revisions(), &plan(Some("pruned")), Some(&hash))
+        };
+        assert!(matches!(seen_to_make("bad"), Some(Recognised::Ours(_))));
+        assert_eq!(seen_to_make("other"), Some(Recognised::Superseded));
     }
 }

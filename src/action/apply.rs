@@ -27,10 +27,20 @@ pub enum Unapplied {
     /// Whether it happened can't be told now: look for the action id before anything else.
     #[error("it can't be told whether the write happened: {0}")]
     Unknown(String),
+    /// The workload could not be read before a write; nothing was sent.
+    #[error("the workload could not be read before the write: {0}")]
+    Unseen(String),
+    /// The API server takes no writes of ours now (429, 401); nothing was stored.
+    #[error("the API server takes no writes now: {0}")]
+    Later(String),
+    /// The time in which the write was allowed is over; nothing was sent.
+    #[error("the write came too late to be sent")]
+    TooLate,
 }
 
 /// Writes an authorised plan, once. `decided_on` is the reading that the decision was made on; a new one is taken here, after all guards,
-/// and its resource version is the write's precondition.
+/// and its resource version is the write's precondition. `still_allowed` is asked after every reading, right before the write is sent: a
+/// process that was paused, or that had to try again, may have lost its hold meanwhile.
 ///
 /// # Errors
 /// See [`Unapplied`]; a second write of the same plan is never tried blindly.
@@ -38,6 +48,7 @@ pub async fn apply(
     cluster: &Cluster,
     authorized: &Authorized<Plan>,
     decided_on: &Workload,
+    still_allowed: &(dyn Fn() -> bool + Send + Sync),
 ) -> Result<Applied, Unapplied> {
     let plan = authorized.get();
     let mut stale: Option<(Workload, String)> = None;
@@ -57,6 +68,9 @@ pub async fn apply(
         if !workload.same_intent(decided_on) {
             return Err(Unapplied::Moved);
         }
+        if !still_allowed() {
+            return Err(Unapplied::TooLate);
+        }
         let patch = json_patch(
             plan,
             &workload.resource_version,
@@ -64,9 +78,8 @@ pub async fn apply(
         );
         match cluster.patch_workload(&plan.workload, &patch, false).await {
             Ok(result) => return stored(plan, &workload, &result),
-            Err(error) if error.is_forbidden() => {
-                return Err(Unapplied::Refused(error.to_string()));
-            }
+            Err(error) if error.is_not_found() => return Err(Unapplied::Gone),
+            Err(error) if error.is_for_later() => return Err(Unapplied::Later(error.to_string())),
             Err(error) if error.is_rejected() => stale = Some((workload, error.to_string())),
             Err(error) if error.is_ambiguous() => {
                 return settle(cluster, plan, &error.to_string()).await;
@@ -82,7 +95,7 @@ async fn read_again(cluster: &Cluster, plan: &Plan) -> Result<Workload, Unapplie
         Ok(Some(workload)) if workload.uid == plan.workload_uid => Ok(workload),
         Ok(_) => Err(Unapplied::Gone),
         // Nothing was written in this try; an earlier try of the loop was rejected for certain.
-        Err(error) => Err(Unapplied::Unknown(error.to_string())),
+        Err(error) => Err(Unapplied::Unseen(error.to_string())),
     }
 }
 
@@ -105,9 +118,14 @@ fn stored(
 
 /// A lost answer: the object itself says whether the write happened.
 async fn settle(cluster: &Cluster, plan: &Plan, why: &str) -> Result<Applied, Unapplied> {
-    let workload = read_again(cluster, plan).await?;
+    let workload = match read_again(cluster, plan).await {
+        Ok(workload) => workload,
+        Err(Unapplied::Gone) => return Err(Unapplied::Gone),
+        Err(_) => return Err(Unapplied::Unknown(why.to_owned())),
+    };
     match recognise_template(&workload, &plan.action_id, &plan.template) {
         Recognised::Ours(applied) => Ok(*applied),
+        // Not there yet proves nothing: the API server may still be at it.
         Recognised::NotWritten | Recognised::Superseded => Err(Unapplied::Unknown(why.to_owned())),
     }
 }

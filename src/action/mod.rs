@@ -5,7 +5,7 @@ mod applied;
 mod apply;
 mod rehearse;
 
-pub use applied::{Applied, Recognised, recognise};
+pub use applied::{Applied, Recognised, is_marked, recognise};
 pub use apply::{Unapplied, apply};
 pub use rehearse::rehearse;
 

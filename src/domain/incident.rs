@@ -296,7 +296,7 @@ pub struct VerificationRecord {
     pub started_at: Timestamp,
     /// The last time that something got better, or soaking went on.
     pub last_progress: Timestamp,
-    /// What the last look compared; a look that differs is progress.
+    /// What the last look compared.
     #[schemars(length(max = 256))]
     pub seen: String,
     /// Since when the target has been whole.
@@ -309,6 +309,12 @@ pub struct VerificationRecord {
     /// The restarts of the target's pods when they were first seen whole, by `pod/container`.
     #[serde(default)]
     pub restarts_at_start: i64,
+    /// How far it has come at best: pods updated, ready and available together. Only more than that is progress.
+    #[serde(default)]
+    pub best: i64,
+    /// How often a soak was broken off, by a restart or because the target was not whole any more.
+    #[serde(default)]
+    pub setbacks: i64,
     /// `NotYet`, `Recovered`, `Failed` or `Unknown`.
     #[schemars(length(max = 16))]
     pub judgement: String,

@@ -3,22 +3,24 @@
 use super::context::Context;
 use super::driver::advance;
 use super::gather::{self, status};
-use super::step::{Input, Wake, Written};
+use super::step::{self, Input, LONGEST_OPEN, Wake, Written};
 use super::watching::verify_spec;
 use crate::action::{self, Recognised, Unapplied};
 use crate::config::Config;
 use crate::decision;
+use crate::domain::incident::{IncidentStatus, Phase};
 use crate::domain::observed::Observed;
 use crate::domain::plan::patch_sha256;
+use crate::domain::time::since;
 use crate::domain::workload::{Workload, WorkloadRef};
+use crate::evidence::live::{self, Live};
 use crate::record::crd::Incident;
 use crate::record::store::StoreError;
 use crate::verify;
 use jiff::SignedDuration;
 
-/// What must be left of the hold when the write is sent: the deadlines of the reading before it and of the write itself are 10 s each, and a
-/// reading that took 5 s makes the write too late.
-const HOLD_LEFT: SignedDuration = SignedDuration::from_secs(15);
+/// What must be left of the hold when the write is sent: the write's own deadline is 10 s, and nobody may take over before it.
+const HOLD_LEFT: SignedDuration = SignedDuration::from_secs(12);
 
 /// Carries a recorded plan out, or finds that it was.
 pub(super) async fn act(
@@ -30,18 +32,15 @@ pub(super) async fn act(
     let Some(recorded) = status(incident).plan else {
         return advance(context, incident, Input::Written(Written::DecideAfresh)).await;
     };
+    let before = status(incident);
+    let may_still_land = step::may_still_land(&before, context.clock.now());
+    if may_still_land || step::lost_twice(&before) {
+        return only_look(context, config, incident, reference, may_still_land).await;
+    }
     let full = gather::full(context, config, incident, reference).await;
-    if let (Some(workload), Some(revisions)) = (full.case.workload(), full.case.revisions()) {
-        // Before anything else: a process before this one may have written, and died before it recorded so.
-        match action::recognise(workload, revisions, &recorded) {
-            Some(Recognised::Ours(_)) => {
-                return found_written(context, config, incident, workload).await;
-            }
-            Some(Recognised::Superseded) => {
-                return advance(context, incident, Input::Overtaken).await;
-            }
-            Some(Recognised::NotWritten) | None => {}
-        }
+    // Before anything else: a process before this one may have written, and died before it recorded so.
+    if let Some(input) = look_for_write(context, config, incident, &full.live()) {
+        return advance(context, incident, input).await;
     }
     let same_plan = full
         .proposal
@@ -58,26 +57,63 @@ pub(super) async fn act(
     let Ok(authorized) = decision::authorize(&full.case, plan, &rehearsal) else {
         return decided_otherwise(context, config, incident, full).await;
     };
-    if holder_is_late(context, incident) {
-        return Ok(Wake::Now);
-    }
+    let still_allowed =
+        || !holder_is_late(context, incident) && std::ptr::eq(config, &*context.config());
     let plan = authorized.get().clone();
-    let written = match action::apply(&context.cluster, &authorized, &workload).await {
-        Ok(applied) => Written::Accepted {
-            verification: Box::new(verify::begin(
-                &plan.verify,
-                plan.longest_run_seconds,
-                applied.workload(),
-                context.clock.now(),
-            )),
-        },
-        Err(Unapplied::Gone) => return advance(context, incident, Input::Gone).await,
-        Err(Unapplied::Moved) => Written::DecideAfresh,
-        Err(Unapplied::Refused(why)) => Written::Refused(why),
-        Err(error @ Unapplied::Changed) => Written::Changed(error.to_string()),
-        Err(Unapplied::Unknown(why)) => Written::Unknown(why),
-    };
+    let written =
+        match action::apply(&context.cluster, &authorized, &workload, &still_allowed).await {
+            Ok(applied) => Written::Accepted {
+                verification: Box::new(verify::begin(
+                    &plan.verify,
+                    plan.longest_run_seconds,
+                    applied.workload(),
+                    context.clock.now(),
+                )),
+            },
+            Err(Unapplied::Gone) => return advance(context, incident, Input::Gone).await,
+            Err(Unapplied::Moved) => Written::DecideAfresh,
+            Err(Unapplied::Refused(why)) => Written::Refused(why),
+            Err(error @ Unapplied::Changed) => Written::Changed(error.to_string()),
+            Err(Unapplied::Unknown(why)) => Written::Unknown(why),
+            Err(Unapplied::Unseen(why)) => Written::Unseen(why),
+            Err(Unapplied::Later(why)) => Written::Later(why),
+            Err(Unapplied::TooLate) => return too_late(context, config, incident, full).await,
+        };
     advance(context, incident, Input::Written(written)).await
+}
+
+/// While a write whose answer was lost may still land, and after the second one: nothing is sent, whatever the guards say.
+async fn only_look(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    reference: &WorkloadRef,
+    may_still_land: bool,
+) -> Result<Wake, StoreError> {
+    let live = live::read(&context.cluster, reference).await;
+    let input = look_for_write(context, config, incident, &live).unwrap_or_else(|| {
+        Input::Written(if may_still_land {
+            Written::Unseen("the answer was lost, and it may still land".to_owned())
+        } else {
+            Written::GivenUp(
+                "the answer to the write was lost twice, and it is not there".to_owned(),
+            )
+        })
+    });
+    advance(context, incident, input).await
+}
+
+/// Nothing was sent: the hold must be renewed and everything read again, or the configuration has changed; but not for longer than a day.
+async fn too_late(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    full: gather::Full,
+) -> Result<Wake, StoreError> {
+    if since(incident.spec.alert.received_at, context.clock.now()) >= LONGEST_OPEN {
+        return decided_otherwise(context, config, incident, full).await;
+    }
+    Ok(Wake::Now)
 }
 
 /// Whether this process has been the holder for so long that the write could land after somebody else took over.
@@ -111,14 +147,54 @@ async fn decided_otherwise(
     }
 }
 
-/// A write of ours that the record does not know yet.
-async fn found_written(
+/// What a look at the live workload says about a recorded plan whose write is not in the record: asked before anything else is decided, in
+/// every phase, for an answer that was lost may have been a yes. `None` = certainly not written as far as can be seen.
+pub(super) fn look_for_write(
     context: &Context,
     config: &Config,
     incident: &Incident,
-    workload: &Workload,
-) -> Result<Wake, StoreError> {
+    live: &Live,
+) -> Option<Input> {
     let status = status(incident);
+    let plan = status.plan.as_ref()?;
+    if status
+        .applied
+        .iter()
+        .any(|applied| applied.action_id == plan.action_id)
+    {
+        return None;
+    }
+    let workload = match &live.workload {
+        Observed::Known(workload) if workload.uid == incident.spec.workload.uid => workload,
+        Observed::Known(_) | Observed::Absent => return Some(Input::Gone),
+        // In Acting a write may have happened: it must be looked for until it can be seen. Before, nothing was sent.
+        Observed::Unavailable(why) => {
+            let acting = Phase::parse(&status.phase) == Some(Phase::Acting);
+            return acting.then(|| Input::Written(Written::Unseen(why.clone())));
+        }
+    };
+    if !action::is_marked(workload, plan) {
+        return None;
+    }
+    let recognised = live
+        .revisions
+        .known()
+        .and_then(|revisions| action::recognise(workload, revisions, plan, None));
+    // The mark alone says that it was stored; whether it still stands is the watch's business where it can't be told now.
+    Some(match recognised {
+        Some(Recognised::Superseded) => Input::Overtaken,
+        Some(Recognised::Ours(_) | Recognised::NotWritten) | None => {
+            found_written(context, config, &status, workload)
+        }
+    })
+}
+
+fn found_written(
+    context: &Context,
+    config: &Config,
+    status: &IncidentStatus,
+    workload: &Workload,
+) -> Input {
     let longest_run = status
         .memory
         .sightings
@@ -132,12 +208,7 @@ async fn found_written(
         workload,
         context.clock.now(),
     );
-    advance(
-        context,
-        incident,
-        Input::Written(Written::Accepted {
-            verification: Box::new(verification),
-        }),
-    )
-    .await
+    Input::Written(Written::Accepted {
+        verification: Box::new(verification),
+    })
 }

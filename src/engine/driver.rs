@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 /// After a conflict or an error the record is read again; not at once, or two processes would chase each other.
 const AFTER_CONFLICT: SignedDuration = SignedDuration::from_millis(200);
-pub(super) const AFTER_ERROR: SignedDuration = SignedDuration::from_secs(5);
+const AFTER_ERROR: SignedDuration = SignedDuration::from_secs(5);
 
 /// Drives one incident until it is closed or the process stops. `news` wakes it early: another alert joined, or the configuration changed.
 pub(super) async fn drive(
@@ -56,7 +56,7 @@ pub(super) async fn drive(
     }
 }
 
-pub(super) fn in_a_while(context: &Context, after: SignedDuration) -> Wake {
+fn in_a_while(context: &Context, after: SignedDuration) -> Wake {
     let now = context.clock.now();
     Wake::At(now.checked_add(after).unwrap_or(now))
 }
@@ -107,6 +107,9 @@ async fn decide(
     reference: &WorkloadRef,
 ) -> Result<Wake, StoreError> {
     let full = gather::full(context, config, incident, reference).await;
+    if let Some(input) = acting::look_for_write(context, config, incident, &full.live()) {
+        return advance(context, incident, input).await;
+    }
     let input = match &full.case.evidence.workload {
         Observed::Absent => Input::Gone,
         Observed::Known(workload) if workload.uid != incident.spec.workload.uid => Input::Gone,
@@ -125,6 +128,9 @@ async fn reconsider(
     reference: &WorkloadRef,
 ) -> Result<Wake, StoreError> {
     let (live, looked) = gather::light(context, config, incident, reference).await;
+    if let Some(input) = acting::look_for_write(context, config, incident, &live) {
+        return advance(context, incident, input).await;
+    }
     let input = match &live.workload {
         Observed::Absent => Input::Gone,
         Observed::Known(workload) if workload.uid != incident.spec.workload.uid => Input::Gone,

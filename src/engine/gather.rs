@@ -115,6 +115,16 @@ pub(super) fn light_from(
 }
 
 impl Full {
+    /// The reading of the live API that it was made of.
+    pub(super) fn live(&self) -> Live {
+        let evidence = &self.case.evidence;
+        Live {
+            workload: evidence.workload.clone(),
+            revisions: evidence.revisions.clone(),
+            pods: evidence.pods.clone(),
+        }
+    }
+
     /// What the state machine is told of it.
     pub(super) fn looked(self, config: &Config) -> Looked {
         let facts = diagnosis::facts(&self.case.evidence, &self.case.diagnosis);

@@ -1,7 +1,7 @@
 //! The watch over a write that stands.
 
 use super::context::Context;
-use super::driver::{AFTER_ERROR, advance, in_a_while};
+use super::driver::advance;
 use super::gather::{self, status};
 use super::step::{Input, Wake, Written};
 use crate::action::{self, Recognised};
@@ -44,27 +44,31 @@ pub(super) async fn watch(
     };
     let live = live::read(&context.cluster, reference).await;
     let looked = gather::light_from(context, config, incident, &live);
+    let made = status
+        .applied
+        .last()
+        .and_then(|applied| applied.revision.as_ref());
     let applied = match (&live.workload, &live.revisions) {
         (Observed::Absent, _) => return advance(context, incident, Input::Gone).await,
         (Observed::Known(workload), _) if workload.uid != incident.spec.workload.uid => {
             return advance(context, incident, Input::Gone).await;
         }
         (Observed::Known(workload), Observed::Known(revisions)) => {
-            match action::recognise(workload, revisions, plan) {
-                Some(Recognised::Ours(applied)) => applied,
+            match action::recognise(workload, revisions, plan, made) {
+                Some(Recognised::Ours(applied)) => Some(applied),
                 Some(Recognised::NotWritten | Recognised::Superseded) => {
                     return advance(context, incident, Input::Overtaken).await;
                 }
-                None => return Ok(in_a_while(context, AFTER_ERROR)),
+                None => None,
             }
         }
-        // Not readable now: the record's own time-out goes on counting, and the next look may see more.
-        _ => return Ok(in_a_while(context, AFTER_ERROR)),
+        // Not readable now: judged as unseen, so that the time-out goes on counting and the watch ends some day.
+        _ => None,
     };
     let target: Option<TemplateHash> = looked.newest.as_ref().map(|newest| newest.hash.clone());
     let mut look = Look {
         now: context.clock.now(),
-        applied: &applied,
+        applied: applied.as_deref(),
         revisions: &live.revisions,
         pods: &live.pods,
         target_failing: looked.diagnosis.entries.first().map(failing),

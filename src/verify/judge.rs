@@ -9,6 +9,10 @@ use crate::domain::time::{human, since, whole_seconds};
 use crate::domain::workload::{Pod, Revisions, Workload};
 use jiff::{SignedDuration, Timestamp};
 
+/// A target that is whole for a while and then not, so often, is not repaired.
+const MOST_SETBACKS: i64 = 3;
+/// A large rollout may make progress for hours; what takes longer than a day is not a matter of tonight.
+const LONGEST_WATCH: SignedDuration = SignedDuration::from_hours(24);
 /// A soak is never longer: twice the longest run of a slow crasher could be hours, and a person waits for the verdict.
 const LONGEST_SOAK: SignedDuration = SignedDuration::from_mins(15);
 
@@ -17,8 +21,8 @@ const LONGEST_SOAK: SignedDuration = SignedDuration::from_mins(15);
 pub struct Look<'a> {
     /// When.
     pub now: Timestamp,
-    /// The write, found on the workload as it is now.
-    pub applied: &'a Applied,
+    /// The write, found on the workload as it is now; `None` where the workload could not be read well enough to tell.
+    pub applied: Option<&'a Applied>,
     /// The revisions.
     pub revisions: &'a Observed<Revisions>,
     /// The pods.
@@ -102,6 +106,8 @@ pub fn begin(
         soak_seconds: soak.as_secs(),
         timeout_seconds: spec.timeout.as_secs(),
         restarts_at_start: 0,
+        best: 0,
+        setbacks: 0,
         judgement: "NotYet".to_owned(),
         message: "the write was accepted".to_owned(),
     }
@@ -114,24 +120,51 @@ pub fn judge(record: &VerificationRecord, look: &Look<'_>) -> (VerificationRecor
         State::Failing(why) => Judgement::Failed(why),
         State::Unseen(why) => {
             next.whole_since = None;
-            lasting(&mut next, look.now, &why, true)
+            lasting(&next, look.now, &why, true)
         }
-        State::Partial(why) => {
-            next.whole_since = None;
-            lasting(&mut next, look.now, &why, false)
+        State::Partial { score, why } => {
+            // Scaling up loses nothing of what was whole: it is no setback.
+            if next.whole_since.take().is_some() && score < next.best {
+                next.setbacks += 1;
+                next.last_progress = whole_seconds(look.now);
+            }
+            if score > next.best {
+                next.best = score;
+                next.last_progress = whole_seconds(look.now);
+            }
+            next.seen = truncate(&why, 256);
+            lasting(&next, look.now, &why, false)
         }
         State::Whole { restarts, pods } => whole(&mut next, look, restarts, pods),
     };
+    let judgement = bounded(&next, look.now, judgement);
     judgement.as_str().clone_into(&mut next.judgement);
     next.message = truncate(judgement.text(), 1024);
     (next, judgement)
+}
+
+/// Every watch ends: one whose soak is broken off again and again, or that has gone on for a day.
+fn bounded(next: &VerificationRecord, now: Timestamp, judgement: Judgement) -> Judgement {
+    let Judgement::NotYet(why) = judgement else {
+        return judgement;
+    };
+    if next.setbacks >= MOST_SETBACKS {
+        return Judgement::TimedOut(format!(
+            "it was whole and then not {} times: {why}",
+            next.setbacks
+        ));
+    }
+    if since(next.started_at, now) >= LONGEST_WATCH {
+        return Judgement::TimedOut(format!("watched for {}: {why}", human(LONGEST_WATCH)));
+    }
+    Judgement::NotYet(why)
 }
 
 /// What the pods and counts say, without time.
 enum State {
     Failing(String),
     Unseen(String),
-    Partial(String),
+    Partial { score: i64, why: String },
     Whole { restarts: i64, pods: usize },
 }
 
@@ -139,15 +172,23 @@ fn state(look: &Look<'_>) -> State {
     if let Some(why) = &look.target_failing {
         return State::Failing(why.clone());
     }
-    let workload = look.applied.workload();
-    let (Some(revisions), Some(pods)) = (look.revisions.known(), look.pods.known()) else {
-        return State::Unseen("its revisions or pods could not be read".to_owned());
+    let (Some(applied), Some(revisions), Some(pods)) =
+        (look.applied, look.revisions.known(), look.pods.known())
+    else {
+        return State::Unseen(
+            "the workload, its revisions or its pods could not be read".to_owned(),
+        );
+    };
+    let workload = applied.workload();
+    let not_begun = |why: &str| State::Partial {
+        score: 0,
+        why: why.to_owned(),
     };
     if workload.observed_generation < workload.generation {
-        return State::Partial("the controller has not seen the change yet".to_owned());
+        return not_begun("the controller has not seen the change yet");
     }
     let Some(target) = &revisions.newest else {
-        return State::Partial("the controller has not made the revision yet".to_owned());
+        return not_begun("the controller has not made the revision yet");
     };
     let wanted = workload.replicas_wanted();
     if wanted == 0 {
@@ -175,20 +216,20 @@ fn state(look: &Look<'_>) -> State {
             pods: own.len(),
         }
     } else {
-        State::Partial(format!(
-            "{}: {} of {wanted} updated, {ready} ready, {} available",
-            target.name, counts.updated, counts.available
-        ))
+        let ready = i64::try_from(ready).unwrap_or(0);
+        State::Partial {
+            // The old pods are available too: of those only as many as are updated count.
+            score: counts.updated + ready + counts.available.min(counts.updated),
+            why: format!(
+                "{}: {} of {wanted} updated, {ready} ready, {} available",
+                target.name, counts.updated, counts.available
+            ),
+        }
     }
 }
 
-/// Not whole: only what was not seen before counts as progress.
-fn lasting(next: &mut VerificationRecord, now: Timestamp, why: &str, unseen: bool) -> Judgement {
-    let seen = truncate(why, 256);
-    if next.seen != seen && !unseen {
-        next.seen = seen;
-        next.last_progress = whole_seconds(now);
-    }
+/// Not whole, or not confirmed: given up when nothing has got better for too long.
+fn lasting(next: &VerificationRecord, now: Timestamp, why: &str, unseen: bool) -> Judgement {
     let still = since(next.last_progress, now);
     if still < SignedDuration::from_secs(next.timeout_seconds) {
         return Judgement::NotYet(why.to_owned());
@@ -206,6 +247,10 @@ fn whole(next: &mut VerificationRecord, look: &Look<'_>, restarts: i64, pods: us
     let restarted = next.whole_since.is_some() && restarts > next.restarts_at_start;
     // Scaling down takes restarts away, scaling up brings none: neither is a restart.
     next.restarts_at_start = restarts;
+    if restarted {
+        next.setbacks += 1;
+    }
+    next.best = i64::try_from(pods).unwrap_or(i64::MAX).saturating_mul(3);
     if next.whole_since.is_none() || restarted {
         next.whole_since = Some(now);
     }
@@ -349,6 +394,7 @@ mod tests {
 
     struct Scene {
         applied: Applied,
+        readable: bool,
         revisions: Observed<Revisions>,
         pods: Observed<Vec<Pod>>,
         failing: Option<String>,
@@ -359,6 +405,7 @@ mod tests {
         fn new(workload: Workload, pods: Vec<Pod>) -> Self {
             Self {
                 applied: Applied::on(workload),
+                readable: true,
                 revisions: revisions(),
                 pods: Observed::Known(pods),
                 failing: None,
@@ -380,7 +427,7 @@ mod tests {
                 record,
                 &Look {
                     now: at(second),
-                    applied: &self.applied,
+                    applied: self.readable.then_some(&self.applied),
                     revisions: &self.revisions,
                     pods: &self.pods,
                     target_failing: self.failing.clone(),
@@ -411,6 +458,103 @@ mod tests {
         let (after, judgement) = scene.judge(&record(), 10);
         assert!(matches!(judgement, Judgement::NotYet(_)) && after.whole_since.is_none());
         assert!(matches!(scene.judge(&after, 301).1, Judgement::Unknown(_)));
+    }
+
+    #[test]
+    fn a_workload_that_cannot_be_read_any_more_ends_the_watch_some_day() {
+        let mut scene = whole();
+        scene.readable = false;
+        assert!(matches!(
+            scene.judge(&record(), 299).1,
+            Judgement::NotYet(_)
+        ));
+        assert!(matches!(
+            scene.judge(&record(), 300).1,
+            Judgement::Unknown(_)
+        ));
+    }
+
+    #[test]
+    fn pods_that_come_and_go_are_no_progress() {
+        let flaps = |ready: i64| {
+            let pods = vec![pod("a", ready > 0, 0), pod("b", ready > 1, 0)];
+            Scene::new(workload(2, ready), pods)
+        };
+        let (mut record, _) = flaps(1).judge(&record(), 10);
+        for second in [100, 200, 309] {
+            let judgement;
+            (record, judgement) = flaps(i64::from(second == 200)).judge(&record, second);
+            assert!(matches!(judgement, Judgement::NotYet(_)), "{judgement:?}");
+        }
+        assert!(matches!(
+            flaps(1).judge(&record, 310).1,
+            Judgement::TimedOut(_)
+        ));
+    }
+
+    #[test]
+    fn a_target_that_is_whole_only_now_and_then_is_given_up() {
+        let broken = Scene::new(workload(1, 0), vec![pod("a", false, 0)]);
+        let mut record = record();
+        let mut last = Judgement::AskLast;
+        for round in 0..3 {
+            let start = 10 + round * 40;
+            assert!(matches!(last, Judgement::AskLast | Judgement::NotYet(_)));
+            (record, _) = whole().judge(&record, start);
+            (record, last) = broken.judge(&record, start + 20);
+        }
+        assert!(matches!(last, Judgement::TimedOut(_)), "{last:?}");
+    }
+
+    #[test]
+    fn scaling_up_in_the_soak_is_no_setback() {
+        let (mut record, _) = whole().judge(&record(), 10);
+        for wanted in 2..8 {
+            let pods = (0..wanted).map(|n| pod(&n.to_string(), n + 1 < wanted, 0));
+            let growing = Scene::new(workload(wanted, wanted - 1), pods.collect());
+            let judgement;
+            (record, judgement) = growing.judge(&record, wanted * 20);
+            assert!(matches!(judgement, Judgement::NotYet(_)), "{judgement:?}");
+            let pods = (0..wanted).map(|n| pod(&n.to_string(), true, 0)).collect();
+            (record, _) =
+                Scene::new(workload(wanted, wanted), pods).judge(&record, wanted * 20 + 5);
+        }
+        assert_eq!(record.setbacks, 0);
+    }
+
+    #[test]
+    fn a_soak_that_restarts_again_and_again_is_given_up() {
+        let restarted = |times| Scene::new(workload(1, 1), vec![pod("a", true, times)]);
+        let mut record = record();
+        let mut last = Judgement::AskLast;
+        for times in 0..4 {
+            assert!(matches!(last, Judgement::AskLast | Judgement::NotYet(_)));
+            (record, last) = restarted(times).judge(&record, 10 + times * 20);
+        }
+        assert!(matches!(last, Judgement::TimedOut(_)), "{last:?}");
+    }
+
+    #[test]
+    fn a_probe_that_fails_in_another_way_each_time_is_no_progress() {
+        let (soaked, _) = whole().judge(&record(), 10);
+        let silent = |why: &str| whole().answered(Observed::Known(0), Some(Err(why.to_owned())));
+        let (first, _) = silent("status 500").judge(&soaked, 41);
+        let (second, _) = silent("no connection").judge(&first, 200);
+        assert!(matches!(
+            silent("status 500").judge(&second, 310).1,
+            Judgement::TimedOut(_)
+        ));
+    }
+
+    #[test]
+    fn a_large_rollout_may_take_longer_than_its_time_out() {
+        let mut record = record();
+        for ready in 1..10 {
+            let pods = (0..10).map(|n| pod(&n.to_string(), n < ready, 0)).collect();
+            let judgement;
+            (record, judgement) = Scene::new(workload(10, ready), pods).judge(&record, ready * 200);
+            assert!(matches!(judgement, Judgement::NotYet(_)), "{judgement:?}");
+        }
     }
 
     #[test]

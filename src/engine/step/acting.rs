@@ -2,9 +2,12 @@
 
 use super::closing::{close, take_back};
 use super::looked::at;
-use super::{Effect, Step, Wake, Written};
+use super::{Effect, LONGEST_OPEN, Step, Wake, Written};
 use crate::domain::identity::TemplateHash;
-use crate::domain::incident::{AppliedRecord, Ending, IncidentStatus, Phase, VerificationRecord};
+use crate::domain::incident::{
+    AppliedRecord, Condition, Ending, IncidentStatus, Phase, VerificationRecord,
+};
+use crate::domain::time::{since, whole_seconds};
 use crate::domain::verdict::Reason;
 use crate::notify::events::Announcement;
 use crate::record::crd::Incident;
@@ -13,6 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// A write whose fate is unknown is looked for again soon: an API server that lost an answer is back within seconds, mostly.
 const LOOK_FOR_WRITE: SignedDuration = SignedDuration::from_secs(2);
+/// An API server that takes no writes now is not asked again at once: it said that it has too much to do.
+const TRY_LATER: SignedDuration = SignedDuration::from_secs(30);
 /// Pods take seconds to start; a faster look would only cost requests.
 const LOOK_AT_ROLLOUT: SignedDuration = SignedDuration::from_secs(3);
 /// While a soak runs, nothing but a restart can be news.
@@ -35,22 +40,7 @@ pub(super) fn written(
     };
     match written {
         Written::Accepted { verification } => {
-            if next
-                .applied
-                .iter()
-                .all(|applied| applied.action_id != plan.action_id)
-            {
-                next.applied.push(AppliedRecord {
-                    action_id: plan.action_id.clone(),
-                    remedy: plan.remedy.clone(),
-                    remedy_index: plan.remedy_index,
-                    target: plan.target.clone(),
-                    revision: None,
-                    inverse: plan.inverse.clone(),
-                    applied_at: now,
-                    result: "Verifying".to_owned(),
-                });
-            }
+            note_write(&mut next, now);
             next.set_phase(Phase::Verifying);
             next.verification = Some(*verification);
             next.next_steps = take_back(incident, &next).into_iter().collect();
@@ -59,7 +49,7 @@ pub(super) fn written(
                 plan.step, plan.remedy, plan.target, plan.action_id
             );
             next.tell(now, &what);
-            next.set_condition("Acted", "True", "Applied", &what, now);
+            next.set_condition(ACTED, "True", "Applied", &what, now);
             let effects = vec![Effect::Announce {
                 what: Announcement::RemediationStarted,
                 note: what,
@@ -82,7 +72,8 @@ pub(super) fn written(
             Step {
                 status: next,
                 effects: Vec::new(),
-                wake: Wake::Now,
+                // Not at once: something that changes the object all the time would be chased without end.
+                wake: at(now, LOOK_FOR_WRITE),
             }
         }
         Written::Refused(why) => {
@@ -102,24 +93,95 @@ pub(super) fn written(
                 wake: at(now, super::QUIET_LOOK),
             }
         }
-        Written::Changed(why) => close(
-            next,
-            Ending::Escalated,
-            Reason::ActionFailed.as_str(),
-            &why,
-            now,
-        ),
+        Written::Changed(why) => {
+            // It was stored, so that it counts, and a person can take it back.
+            note_write(&mut next, now);
+            next.next_steps = take_back(incident, &next).into_iter().collect();
+            escalate(next, &why, now)
+        }
         Written::Unknown(why) => {
-            next.tell(
-                now,
-                &format!("it can't be told yet whether the write happened: {why}"),
-            );
+            let reason = match lost_answer(&next) {
+                Some(_) => LOST_AGAIN,
+                None => LOST,
+            };
+            let what = format!("it can't be told yet whether the write happened: {why}");
+            next.tell(now, &what);
+            // Its time is that of the newest lost answer, also when its status stays.
+            next.conditions.retain(|condition| condition.kind != ACTED);
+            next.set_condition(ACTED, "Unknown", reason, &what, now);
+            look_again(next, now)
+        }
+        Written::Unseen(_) if since(incident.spec.alert.received_at, now) >= LONGEST_OPEN => {
+            let what = "for a day it could not be told whether the write happened";
+            escalate(next, what, now)
+        }
+        Written::Unseen(why) => {
+            next.tell(now, &format!("looking for the write: {why}"));
+            look_again(next, now)
+        }
+        Written::GivenUp(why) => escalate(next, &why, now),
+        Written::Later(why) => {
+            let then = now.checked_add(TRY_LATER).unwrap_or(now);
+            next.set_phase(Phase::Waiting);
+            next.holder = None;
+            next.reason = Reason::Unavailable.as_str().to_owned();
+            next.message.clone_from(&why);
+            next.next_check = Some(whole_seconds(then));
+            next.tell(now, &format!("waiting ({}): {why}", Reason::Unavailable));
             Step {
                 status: next,
                 effects: Vec::new(),
-                wake: at(now, LOOK_FOR_WRITE),
+                wake: Wake::At(then),
             }
         }
+    }
+}
+
+/// The condition that says whether Ripcord has written.
+const ACTED: &str = "Acted";
+/// Its reasons while that can't be told, `Unknown` being its status.
+const LOST: &str = "AnswerLost";
+const LOST_AGAIN: &str = "AnswerLostAgain";
+
+/// When the newest answer was lost, where one was, and whether it was not the first.
+pub(super) fn lost_answer(status: &IncidentStatus) -> Option<(Timestamp, bool)> {
+    let lost = |condition: &&Condition| condition.kind == ACTED && condition.status == "Unknown";
+    let condition = status.conditions.iter().find(lost)?;
+    Some((
+        condition.last_transition_time,
+        condition.reason == LOST_AGAIN,
+    ))
+}
+
+/// Counts the plan's write among those that were made, once: a write that is not in the record would not count for the cooldown, and nobody
+/// could take it back.
+pub(super) fn note_write(next: &mut IncidentStatus, now: Timestamp) {
+    let Some(plan) = &next.plan else { return };
+    let known = |applied: &AppliedRecord| applied.action_id == plan.action_id;
+    if !next.applied.iter().any(known) {
+        next.applied.push(AppliedRecord {
+            action_id: plan.action_id.clone(),
+            remedy: plan.remedy.clone(),
+            remedy_index: plan.remedy_index,
+            target: plan.target.clone(),
+            revision: None,
+            inverse: plan.inverse.clone(),
+            applied_at: now,
+            result: "Verifying".to_owned(),
+        });
+    }
+}
+
+fn escalate(next: IncidentStatus, why: &str, now: Timestamp) -> Step {
+    let reason = Reason::ActionFailed.as_str();
+    close(next, Ending::Escalated, reason, why, now)
+}
+
+fn look_again(next: IncidentStatus, now: Timestamp) -> Step {
+    Step {
+        status: next,
+        effects: Vec::new(),
+        wake: at(now, LOOK_FOR_WRITE),
     }
 }
 

@@ -110,8 +110,28 @@ pub enum Written {
     Refused(String),
     /// What is stored is not what was meant.
     Changed(String),
-    /// It can't be told: look for the action id again.
+    /// The answer was lost: look for the action id, and write nothing, until it is certain that nothing can land any more.
     Unknown(String),
+    /// The workload can't be read now; nothing was sent since the last look.
+    Unseen(String),
+    /// The API server takes no writes now; nothing was stored.
+    Later(String),
+    /// It was tried often enough, and is not there.
+    GivenUp(String),
+}
+
+/// How long a write whose answer was lost may still land: an API server gives a request up after 60 s (`--request-timeout`), and a little
+/// more for the clocks.
+const LAST_LANDING: SignedDuration = SignedDuration::from_secs(65);
+
+/// Whether the answer to a write of this incident was lost so lately that it may still land.
+pub fn may_still_land(status: &IncidentStatus, now: Timestamp) -> bool {
+    acting::lost_answer(status).is_some_and(|(at, _)| now.duration_since(at) < LAST_LANDING)
+}
+
+/// Whether answers were lost twice, and the second write can't land any more: a third try would be one too many.
+pub fn lost_twice(status: &IncidentStatus) -> bool {
+    acting::lost_answer(status).is_some_and(|(_, again)| again)
 }
 
 /// What must be done once the new state is saved.
@@ -179,13 +199,16 @@ pub fn step(incident: &Incident, input: Input, now: Timestamp) -> Step {
             judgement,
             revision,
         } => acting::judged(next, record, &judgement, revision, now),
-        Input::Overtaken => closing::close(
-            next,
-            Ending::Superseded,
-            "ChangedMeanwhile",
-            "somebody changed the workload after Ripcord's write: theirs counts",
-            now,
-        ),
+        Input::Overtaken => {
+            acting::note_write(&mut next, now);
+            closing::close(
+                next,
+                Ending::Superseded,
+                "ChangedMeanwhile",
+                "somebody changed the workload after Ripcord's write: theirs counts",
+                now,
+            )
+        }
         Input::Gone => closing::close(
             next,
             Ending::Gone,

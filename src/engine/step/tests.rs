@@ -268,6 +268,8 @@ fn verifying() -> Incident {
         soak_seconds: 30,
         timeout_seconds: 300,
         restarts_at_start: 0,
+        best: 0,
+        setbacks: 0,
         judgement: "NotYet".into(),
         message: String::new(),
     };
@@ -419,4 +421,84 @@ fn a_take_over_is_part_of_the_story() {
             .contains("taken over")
     );
     assert_eq!(step.status.holder.unwrap().deadline, at(131));
+}
+
+fn acting() -> Incident {
+    with(&opened(), act(Mode::Enforce).status)
+}
+
+fn written(incident: &Incident, written: Written, second: i64) -> Step {
+    step(incident, Input::Written(written), at(second))
+}
+
+#[test]
+fn a_write_that_somebody_has_overtaken_or_changed_is_counted_all_the_same() {
+    let changed = written(&acting(), Written::Changed("not what was meant".into()), 30);
+    let overtaken = step(&acting(), Input::Overtaken, at(30));
+    for (step, outcome, result) in [
+        (&changed, "Escalated", "Unknown"),
+        (&overtaken, "Superseded", "Superseded"),
+    ] {
+        assert_eq!(step.status.outcome, outcome);
+        let applied = &step.status.applied;
+        assert_eq!((applied.len(), applied[0].result.as_str()), (1, result));
+    }
+    assert!(changed.status.next_steps[0].contains("rollout undo"));
+}
+
+#[test]
+fn a_lost_answer_is_waited_out_before_anything_else() {
+    let lost = with(
+        &opened(),
+        written(&acting(), Written::Unknown("lost".into()), 30).status,
+    );
+    let status = lost.status.clone().unwrap();
+    assert!(may_still_land(&status, at(94)) && !may_still_land(&status, at(95)));
+    assert!(!lost_twice(&status));
+    // Looking in vain does not prolong it.
+    let looked = written(&lost, Written::Unseen("not there".into()), 60);
+    assert_eq!(phase(&looked), "Acting");
+    assert!(!may_still_land(&looked.status, at(95)));
+    // A second lost answer begins it anew, and is the last.
+    let again = written(&lost, Written::Unknown("lost".into()), 100).status;
+    assert!(may_still_land(&again, at(164)) && lost_twice(&again));
+    let given_up = written(
+        &with(&opened(), again),
+        Written::GivenUp("twice".into()),
+        170,
+    );
+    assert_eq!(given_up.status.outcome, "Escalated");
+}
+
+#[test]
+fn a_found_write_ends_the_doubt() {
+    let lost = with(
+        &opened(),
+        written(&acting(), Written::Unknown("lost".into()), 30).status,
+    );
+    let verification = Box::new(verifying().status.unwrap().verification.unwrap());
+    let found = written(&lost, Written::Accepted { verification }, 40);
+    assert_eq!(phase(&found), "Verifying");
+    assert!(!may_still_land(&found.status, at(41)) && !lost_twice(&found.status));
+}
+
+#[test]
+fn a_write_that_can_not_be_looked_for_in_a_day_is_for_a_person() {
+    let early = written(&acting(), Written::Unseen("403".into()), 24 * 3600 - 1);
+    assert_eq!(phase(&early), "Acting");
+    let late = written(&acting(), Written::Unseen("403".into()), 24 * 3600);
+    assert_eq!(late.status.outcome, "Escalated");
+}
+
+#[test]
+fn an_api_server_that_takes_no_writes_is_asked_again_later() {
+    let step = written(&acting(), Written::Later("429".into()), 30);
+    assert_eq!((phase(&step), step.wake), ("Waiting", Wake::At(at(60))));
+    assert!(step.status.applied.is_empty() && step.status.holder.is_none());
+}
+
+#[test]
+fn a_workload_that_never_stands_still_is_not_chased_without_pause() {
+    let step = written(&acting(), Written::DecideAfresh, 30);
+    assert_eq!((phase(&step), step.wake), ("Deciding", Wake::At(at(32))));
 }
