@@ -7,6 +7,7 @@ use super::step::{Claim, Effect, HOLD_FOR, Input, Step, Wake, may_drive, step};
 use super::tell;
 use super::{acting, watching};
 use crate::config::Config;
+use crate::domain::identity::IncidentName;
 use crate::domain::incident::{Holder, IncidentStatus, Phase};
 use crate::domain::observed::Observed;
 use crate::domain::workload::WorkloadRef;
@@ -29,11 +30,12 @@ pub(super) async fn drive(
     news: Arc<Notify>,
     stop: CancellationToken,
 ) {
+    let mut seen = None;
     loop {
         if stop.is_cancelled() {
             return;
         }
-        let wake = match Box::pin(turn(&context, &namespace, &name)).await {
+        let wake = match Box::pin(turn(&context, &namespace, &name, &mut seen)).await {
             Ok(wake) => wake,
             Err(StoreError::Conflict { .. }) => in_a_while(&context, AFTER_CONFLICT),
             Err(error) => {
@@ -62,16 +64,30 @@ fn in_a_while(context: &Context, after: SignedDuration) -> Wake {
 }
 
 /// One turn: read the record, do what its phase asks for, save.
-async fn turn(context: &Context, namespace: &str, name: &str) -> Result<Wake, StoreError> {
+async fn turn(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    seen: &mut Option<Seen>,
+) -> Result<Wake, StoreError> {
     let Some(mut incident) = context.store.get(namespace, name).await? else {
+        // Somebody deleted it: its alerts are news again, should they come again.
+        context.ledger.forget(&IncidentName::new(name));
         return Ok(Wake::Never);
     };
+    let config = context.config();
+    if incident.spec.installation != config.installation {
+        return Ok(Wake::Never);
+    }
     let now = context.clock.now();
     let phase = store::phase(&incident);
     match may_drive(&status(&incident), &context.process, now) {
-        Err(until) => return Ok(Wake::At(until)),
+        Err(until) if !is_silent(&status(&incident), seen, now) => {
+            let soon = now.checked_add(HOLD_FOR).unwrap_or(now);
+            return Ok(Wake::At(until.min(soon)));
+        }
         Ok(Claim::NotNeeded) => {}
-        Ok(Claim::Renew) => {
+        Err(_) | Ok(Claim::Renew) => {
             let claimed = step(
                 &incident,
                 Input::Claimed {
@@ -85,7 +101,6 @@ async fn turn(context: &Context, namespace: &str, name: &str) -> Result<Wake, St
     let Some(reference) = workload_of(&incident) else {
         return Ok(Wake::Never);
     };
-    let config = context.config();
     match phase {
         None | Some(Phase::Closed) => Ok(Wake::Never),
         Some(Phase::Observing | Phase::Deciding | Phase::Waiting) => {
@@ -95,6 +110,24 @@ async fn turn(context: &Context, namespace: &str, name: &str) -> Result<Wake, St
         Some(Phase::Acting) => Box::pin(acting::act(context, &config, &incident, &reference)).await,
         Some(Phase::Verifying) => {
             Box::pin(watching::watch(context, &config, &incident, &reference)).await
+        }
+    }
+}
+
+/// Another process's hold, and when it was first seen as it is.
+type Seen = (Holder, Timestamp);
+
+/// Whether another process's hold has stood unchanged for longer than a living one's can, by our own clock: its deadline is by another
+/// clock, which may be an hour ahead.
+fn is_silent(status: &IncidentStatus, seen: &mut Option<Seen>, now: Timestamp) -> bool {
+    let Some(holder) = &status.holder else {
+        return false;
+    };
+    match seen {
+        Some((known, since)) if known == holder => now.duration_since(*since) >= HOLD_FOR,
+        _ => {
+            *seen = Some((holder.clone(), now));
+            false
         }
     }
 }
@@ -174,6 +207,8 @@ async fn save(
             id: context.process.clone(),
             deadline: now.checked_add(HOLD_FOR).unwrap_or(now),
         });
+    } else {
+        next.holder = None;
     }
     let renewed = wake == Wake::Now;
     let saved = if renewed || worth_saving(&before, &next) {

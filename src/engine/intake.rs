@@ -6,16 +6,17 @@ use super::ledger::Known;
 use super::resolve::{Resolved, resolve};
 use crate::config::Config;
 use crate::domain::alert::{AlertKey, AlertRecord, AlertSeen, AlertStatus, Hint};
-use crate::domain::incident::Ending;
+use crate::domain::incident::{Ending, Phase};
 use crate::domain::observed::Observed;
 use crate::domain::workload::{Revision, Workload, WorkloadIdentity};
 use crate::evidence::live;
 use crate::intake::ports::{Delivery, Receipt, Receiver, Unavailable};
 use crate::record::crd::{Incident, IncidentSpec};
-use crate::record::store::{Opened, StoreError, is_closed, name_of};
+use crate::record::name::incident as incident_name;
+use crate::record::store::{self, Opened, StoreError, is_closed, name_of};
 use crate::telemetry::events::{AlertSkipped, IncidentOpened};
 use crate::telemetry::labels::SkipReason;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Another writer between our reading and our writing is rare, and five in a row mean something else is wrong.
@@ -49,10 +50,13 @@ impl Receiver for Intake {
         }
         let config = self.context.config();
         let mut receipt = Receipt::default();
+        // One alert that can't be recorded must not stand before the others, in this delivery and in each repetition of it.
+        let mut unavailable = self.all_resolved(&config, &delivery).await.err();
         for alert in &delivery.alerts {
-            match self.one(&config, alert).await? {
-                Fate::Recorded => receipt.recorded += 1,
-                Fate::Skipped(reason) => {
+            match self.one(&config, alert).await {
+                Err(why) => unavailable = unavailable.or(Some(why)),
+                Ok(Fate::Recorded) => receipt.recorded += 1,
+                Ok(Fate::Skipped(reason)) => {
                     receipt.skipped += 1;
                     AlertSkipped {
                         reason,
@@ -65,9 +69,10 @@ impl Receiver for Intake {
             }
         }
         if delivery.truncated > 0 {
-            self.truncated(&config, &delivery).await?;
+            let asked = self.truncated(&config, &delivery).await;
+            unavailable = unavailable.or(asked.err());
         }
-        Ok(receipt)
+        unavailable.map_or(Ok(receipt), Err)
     }
 }
 
@@ -83,13 +88,16 @@ impl Intake {
             return Ok(Fate::Skipped(SkipReason::OutOfScope));
         }
         if alert.status == AlertStatus::Resolved {
-            self.resolved(namespace, &alert.key).await?;
+            // Noted already, before anything else.
             return Ok(Fate::Skipped(SkipReason::Resolved));
         }
         match self.context.ledger.get(&alert.key) {
-            Some(Known::Recorded(_)) => return Ok(Fate::Skipped(SkipReason::AlreadyKnown)),
+            // An aggregate may be about workloads that did not fail, or could not be recorded, when it was first seen.
+            Some(Known::Recorded(_)) if alert.hint != Hint::Namespace => {
+                return Ok(Fate::Skipped(SkipReason::AlreadyKnown));
+            }
             Some(Known::Resolved) => return Ok(Fate::Skipped(SkipReason::Resolved)),
-            None => {}
+            Some(Known::Recorded(_)) | None => {}
         }
         match &alert.hint {
             Hint::Namespace => self.aggregate(config, namespace, alert).await,
@@ -115,21 +123,26 @@ impl Intake {
             .map(|series| (series.pod, series.uid))
             .collect();
         let mut fate = Fate::Skipped(SkipReason::NoWorkload);
+        let mut unavailable = None;
         for (name, uid) in pods {
             let hint = Hint::Pod {
                 name,
                 uid: Some(uid),
             };
-            if let Fate::Recorded = self.follow(config, namespace, &hint, alert).await? {
-                fate = Fate::Recorded;
+            match self.follow(config, namespace, &hint, alert).await {
+                Ok(Fate::Recorded) => fate = Fate::Recorded,
+                Ok(skipped) if matches!(fate, Fate::Skipped(_)) => fate = skipped,
+                Ok(Fate::Skipped(_)) => {}
+                Err(why) => unavailable = unavailable.or(Some(why)),
             }
         }
-        Ok(fate)
+        unavailable.map_or(Ok(fate), Err)
     }
 
     /// A group that was cut: the namespaces of the alerts that are there are asked for the others.
     async fn truncated(&self, config: &Config, delivery: &Delivery) -> Result<(), Unavailable> {
         let mut asked = BTreeSet::new();
+        let mut unavailable = None;
         for alert in delivery
             .alerts
             .iter()
@@ -139,10 +152,11 @@ impl Intake {
                 && config.namespaces.contains(namespace)
                 && asked.insert(namespace)
             {
-                self.aggregate(config, namespace, alert).await?;
+                let answer = self.aggregate(config, namespace, alert).await;
+                unavailable = unavailable.or(answer.err());
             }
         }
-        Ok(())
+        unavailable.map_or(Ok(()), Err)
     }
 
     async fn follow(
@@ -186,6 +200,8 @@ impl Intake {
             received_at: self.context.clock.now(),
             resolved: false,
         };
+        // A closed one that the listing does not show (somebody took its label off) has its name all the same.
+        let mut unlisted = 0;
         for _ in 0..TRIES {
             let incidents = self
                 .context
@@ -198,19 +214,22 @@ impl Intake {
                     joined => return joined,
                 }
             }
-            let Some(newest) = self.newest(workload).await else {
-                break;
+            let newest = match self.newest(workload).await {
+                Newest::Is(newest) => newest,
+                Newest::NeverMade => return Ok(Fate::Skipped(SkipReason::NoRevision)),
+                Newest::Unknown => break,
             };
             if let Some(reason) = known_to_closed(&incidents, workload, &newest, config, &alert.key)
             {
                 return Ok(Fate::Skipped(reason));
             }
             if let Some(fate) = self
-                .open(config, workload, &newest, &incidents, &record)
+                .open(config, workload, &newest, (&incidents, unlisted), &record)
                 .await?
             {
                 return Ok(fate);
             }
+            unlisted += 1;
         }
         Err(StoreError::Conflict {
             name: workload.reference.to_string(),
@@ -228,6 +247,10 @@ impl Intake {
             self.context.ledger.put(record.key(), Known::Recorded(name));
             return Ok(Fate::Skipped(SkipReason::AlreadyKnown));
         }
+        if store::phase(open) == Some(Phase::Held) {
+            // Policies match by alerts too: another one may bring another policy, so that a hold is decided again.
+            next.decided_on.clear();
+        }
         next.tell(record.received_at, &format!("alert {} joined", record.name));
         let mut changed = open.clone();
         changed.status = Some(next);
@@ -237,20 +260,17 @@ impl Intake {
         Ok(Fate::Recorded)
     }
 
-    /// Opens an incident; `None` where another one of that name closed in between.
+    /// Opens an incident; `None` where there is a closed one of that name.
     async fn open(
         &self,
         config: &Config,
         workload: &Workload,
         newest: &Revision,
-        incidents: &[Incident],
+        (incidents, unlisted): (&[Incident], usize),
         record: &AlertRecord,
     ) -> Result<Option<Fate>, StoreError> {
         let reference = &workload.reference;
-        let closed_before = incidents
-            .iter()
-            .filter(|incident| incident.spec.revision.hash == newest.hash)
-            .count();
+        let closed_before = unlisted + closed_before(incidents, workload, newest);
         let spec = IncidentSpec {
             workload: WorkloadIdentity {
                 kind: reference.kind.as_str().to_owned(),
@@ -287,25 +307,51 @@ impl Intake {
         }
     }
 
-    async fn newest(&self, workload: &Workload) -> Option<Revision> {
+    async fn newest(&self, workload: &Workload) -> Newest {
         for _ in 0..TRIES {
             let live = live::read(&self.context.cluster, &workload.reference).await;
-            if let Observed::Known(revisions) = live.revisions
-                && let Some(newest) = revisions.newest
+            if let (Observed::Known(workload), Observed::Known(revisions)) =
+                (live.workload, live.revisions)
             {
-                return Some(newest);
+                match revisions.newest {
+                    Some(newest) => return Newest::Is(newest),
+                    // Asking Alertmanager to come again would be asking without end.
+                    None if workload.paused() => return Newest::NeverMade,
+                    None => {}
+                }
             }
             tokio::time::sleep(CONTROLLER_LAG).await;
         }
-        None
+        Newest::Unknown
     }
 
-    /// Notes on the open incident that one of its alerts has resolved. Not proof of recovery: the live pods decide.
-    async fn resolved(&self, namespace: &str, key: &AlertKey) -> Result<(), Unavailable> {
-        let before = self.context.ledger.get(key);
-        if before == Some(Known::Resolved) {
-            return Ok(());
+    /// Notes every resolved alert of a delivery: one listing a namespace, however many there are.
+    async fn all_resolved(&self, config: &Config, delivery: &Delivery) -> Result<(), Unavailable> {
+        let mut keys: BTreeMap<&String, BTreeSet<&AlertKey>> = BTreeMap::new();
+        for alert in &delivery.alerts {
+            if let Some(namespace) = &alert.namespace
+                && alert.status == AlertStatus::Resolved
+                && config.namespaces.contains(namespace)
+                && self.context.own_namespace.as_ref() != Some(namespace)
+                && self.context.ledger.get(&alert.key) != Some(Known::Resolved)
+            {
+                keys.entry(namespace).or_default().insert(&alert.key);
+            }
         }
+        let mut unavailable = None;
+        for (namespace, keys) in keys {
+            let noted = self.resolved(namespace, &keys).await;
+            unavailable = unavailable.or(noted.err());
+        }
+        unavailable.map_or(Ok(()), Err)
+    }
+
+    /// Notes on open incidents that some of their alerts have resolved. Not proof of recovery: the live pods decide.
+    async fn resolved(
+        &self,
+        namespace: &str,
+        keys: &BTreeSet<&AlertKey>,
+    ) -> Result<(), Unavailable> {
         for _ in 0..TRIES {
             let incidents = self.context.store.in_namespace(namespace).await;
             let incidents = incidents.map_err(|error| Unavailable(error.to_string()))?;
@@ -316,16 +362,19 @@ impl Intake {
                 if next.alerts.is_empty() {
                     next.join(incident.spec.alert.clone());
                 }
-                let Some(alert) = next
-                    .alerts
-                    .iter_mut()
-                    .find(|alert| alert.key() == *key && !alert.resolved)
-                else {
+                let mut told = Vec::new();
+                for alert in &mut next.alerts {
+                    if !alert.resolved && keys.contains(&alert.key()) {
+                        alert.resolved = true;
+                        told.push(format!("alert {} resolved", alert.name));
+                    }
+                }
+                if told.is_empty() {
                     continue;
-                };
-                alert.resolved = true;
-                let told = format!("alert {} resolved", alert.name);
-                next.tell(self.context.clock.now(), &told);
+                }
+                for row in told {
+                    next.tell(self.context.clock.now(), &row);
+                }
                 let mut changed = incident.clone();
                 changed.status = Some(next);
                 match self.context.store.save(&changed).await {
@@ -335,7 +384,9 @@ impl Intake {
                 }
             }
             if !lost_a_race {
-                self.context.ledger.put(key.clone(), Known::Resolved);
+                for key in keys {
+                    self.context.ledger.put((*key).clone(), Known::Resolved);
+                }
                 return Ok(());
             }
         }
@@ -343,6 +394,30 @@ impl Intake {
             "an incident changed faster than it could be updated".to_owned(),
         ))
     }
+}
+
+/// The newest revision, as far as it can be told.
+enum Newest {
+    Is(Revision),
+    /// The rollout is paused, so that the controller makes none.
+    NeverMade,
+    Unknown,
+}
+
+/// The first number whose name is free, beginning with how many closed incidents the pair has: somebody may have deleted some of them, and
+/// then the count alone would name one that exists, for ever.
+fn closed_before(incidents: &[Incident], workload: &Workload, newest: &Revision) -> usize {
+    let of_pair = |incident: &&Incident| incident.spec.revision.hash == newest.hash;
+    let count = incidents.iter().filter(of_pair).count();
+    let taken: BTreeSet<_> = incidents.iter().map(name_of).collect();
+    let free = |number: &usize| {
+        let name = &workload.reference.name;
+        !taken.contains(&incident_name(name, &workload.uid, &newest.hash, *number))
+    };
+    // At most as many names are taken as there are incidents.
+    (count..=count + incidents.len())
+        .find(free)
+        .unwrap_or(count)
 }
 
 /// Why an alert opens no new incident although none is open: a closed one has it, or has said all there is to say about this revision.
@@ -359,14 +434,20 @@ fn known_to_closed(
         let ending = Ending::parse(&status.outcome);
         let has_it = incident.spec.alert.key() == *key
             || status.alerts.iter().any(|alert| alert.key() == *key);
-        if has_it && ending != Some(Ending::NotFailing) {
-            return Some(SkipReason::AlreadyKnown);
-        }
         let last_revision = status
             .applied
             .last()
             .and_then(|applied| applied.revision.as_ref());
         let about_it = *last_revision.unwrap_or(&incident.spec.revision.hash) == newest.hash;
+        let over = match ending {
+            Some(Ending::NotFailing) => true,
+            // An alert about a workload goes on firing, as the same one, when a bad revision replaces a bad one.
+            Some(Ending::Superseded) => !about_it,
+            _ => false,
+        };
+        if has_it && !over {
+            return Some(SkipReason::AlreadyKnown);
+        }
         if about_it
             && ending.is_some_and(Ending::absorbs_later_alerts)
             && status.decided_on == digest

@@ -3,7 +3,7 @@
 
 use crate::domain::alert::AlertKey;
 use crate::domain::identity::IncidentName;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// 20,000 alerts of about 200 bytes are 4 MB: more than a large cluster has firing at a time.
@@ -59,6 +59,17 @@ impl Ledger {
         order.retain(|key| known.contains_key(key));
     }
 
+    /// Forgets the alerts of incidents that are not there any more: somebody deleted them, and the alerts that still fire are news.
+    pub(super) fn keep_only(&self, incidents: &BTreeSet<IncidentName>) {
+        let mut entries = self.lock();
+        entries.known.retain(|_, known| match known {
+            Known::Recorded(incident) => incidents.contains(incident),
+            Known::Resolved => true,
+        });
+        let Entries { known, order } = &mut *entries;
+        order.retain(|key| known.contains_key(key));
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,5 +108,16 @@ mod tests {
         assert_eq!(ledger.get(&key(1)), None);
         assert!(ledger.get(&key(2)).is_some());
         assert_eq!(ledger.lock().order.len(), 1);
+    }
+
+    #[test]
+    fn alerts_of_a_deleted_incident_are_new_again_and_tombstones_stay() {
+        let ledger = Ledger::default();
+        ledger.put(key(1), Known::Recorded(IncidentName::new("deleted")));
+        ledger.put(key(2), Known::Recorded(IncidentName::new("there")));
+        ledger.put(key(3), Known::Resolved);
+        ledger.keep_only(&BTreeSet::from([IncidentName::new("there")]));
+        assert_eq!(ledger.get(&key(1)), None);
+        assert!(ledger.get(&key(2)).is_some() && ledger.get(&key(3)).is_some());
     }
 }

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::driver::drive;
 use super::gather::workload_of;
 use crate::record::store::{StoreError, is_closed, name_of, phase};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -59,8 +59,17 @@ pub async fn run(
             }
             Some(incident) = news.recv() => drivers.ensure(&context, incident),
             Ok(()) = config.changed() => drivers.wake_all(),
-            _ = ask.tick() => context.health.ask(&context).await,
-            _ = list.tick() => list_all(&context, &mut drivers).await,
+            // A dependency that does not answer must not hold a stop up.
+            _ = ask.tick() => tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = context.health.ask(&context) => {}
+            },
+            _ = list.tick() => tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = list_all(&context, &mut drivers) => {}
+            },
         }
     }
     let ended = tokio::time::timeout(GRACE, async {
@@ -105,15 +114,20 @@ impl Drivers {
 async fn list_all(context: &Context, drivers: &mut Drivers) {
     let config = context.config();
     let mut all = Vec::new();
+    let mut names = BTreeSet::new();
+    let mut complete = true;
     for namespace in &config.namespaces {
         let incidents = match context.store.in_namespace(namespace).await {
             Ok(incidents) => incidents,
             Err(error) => {
+                // The incidents of the other namespaces must be driven all the same.
                 tell(namespace, &error);
-                return;
+                complete = false;
+                continue;
             }
         };
         for incident in incidents {
+            names.insert(name_of(&incident));
             let key = (namespace.clone(), name_of(&incident).as_str().to_owned());
             if let Some(phase) = phase(&incident) {
                 all.push((key.clone(), phase));
@@ -125,7 +139,10 @@ async fn list_all(context: &Context, drivers: &mut Drivers) {
             }
         }
     }
-    context.board.replace(all, &context.metrics);
+    if complete {
+        context.board.replace(all, &context.metrics);
+        context.ledger.keep_only(&names);
+    }
 }
 
 fn tell(namespace: &str, error: &StoreError) {

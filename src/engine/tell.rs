@@ -74,8 +74,12 @@ pub(super) fn decided(
 /// An incident is over.
 pub(super) fn ended(context: &Context, incident: &Incident, ending: Ending) {
     let status = status(incident);
-    if ending == Ending::NotFailing {
-        // Its alerts are not known any more: should they come again, they are looked at again.
+    if matches!(
+        ending,
+        Ending::NotFailing | Ending::Superseded | Ending::Gone
+    ) {
+        // Its alerts are not known any more: should they come again, they are looked at again; what they are about may be another revision
+        // now, or another workload of that name.
         context.ledger.forget(&name_of(incident));
     }
     if let Some(workload) = workload_of(incident) {

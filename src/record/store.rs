@@ -61,12 +61,23 @@ impl Store {
         Self { cluster }
     }
 
-    /// All incidents of a namespace.
+    /// All incidents of a namespace that this version understands; one that it does not is logged and left alone, for it must not stand
+    /// before the others.
     ///
     /// # Errors
-    /// When they can't be reached or understood.
+    /// When they can't be reached.
     pub async fn in_namespace(&self, namespace: &str) -> Result<Vec<Incident>, StoreError> {
-        parse_all(self.cluster.incidents(namespace, "").await?)
+        let objects = self.cluster.incidents(namespace, "").await?;
+        let understood = objects
+            .into_iter()
+            .filter_map(|object| match parse_item(object) {
+                Ok(incident) => Some(incident),
+                Err(error) => {
+                    tracing::warn!(namespace, %error, "an incident is left alone");
+                    None
+                }
+            });
+        Ok(understood.collect())
     }
 
     /// All incidents of one workload, newest first.
@@ -79,7 +90,11 @@ impl Store {
         uid: &Uid,
     ) -> Result<Vec<Incident>, StoreError> {
         let selector = format!("{WORKLOAD_LABEL}={uid}");
-        let mut incidents = parse_all(self.cluster.incidents(namespace, &selector).await?)?;
+        let objects = self.cluster.incidents(namespace, &selector).await?;
+        // One that can't be understood may hold a write: nothing may be decided without it.
+        let incidents: Result<Vec<Incident>, StoreError> =
+            objects.into_iter().map(parse_item).collect();
+        let mut incidents = incidents?;
         // The label only finds; the spec decides.
         incidents.retain(|incident| &incident.spec.workload.uid == uid);
         incidents.sort_by_key(|incident| std::cmp::Reverse(incident.spec.alert.received_at));
@@ -177,20 +192,15 @@ fn body(incident: &Incident) -> Result<Value, StoreError> {
     })
 }
 
-fn parse_all(objects: Vec<Value>) -> Result<Vec<Incident>, StoreError> {
-    objects
-        .into_iter()
-        .map(|mut object| {
-            // Items of a list come without their own apiVersion and kind.
-            if let Some(fields) = object.as_object_mut() {
-                fields
-                    .entry("apiVersion")
-                    .or_insert_with(|| "ripcord.dev/v1alpha1".into());
-                fields.entry("kind").or_insert_with(|| "Incident".into());
-            }
-            parse(object)
-        })
-        .collect()
+fn parse_item(mut object: Value) -> Result<Incident, StoreError> {
+    // Items of a list come without their own apiVersion and kind.
+    if let Some(fields) = object.as_object_mut() {
+        fields
+            .entry("apiVersion")
+            .or_insert_with(|| "ripcord.dev/v1alpha1".into());
+        fields.entry("kind").or_insert_with(|| "Incident".into());
+    }
+    parse(object)
 }
 
 fn parse(object: Value) -> Result<Incident, StoreError> {

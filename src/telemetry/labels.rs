@@ -60,6 +60,8 @@ closed_label!(
         StaleUid = "stale_uid",
         /// The workload it names does not exist.
         WorkloadGone = "workload_gone",
+        /// Its workload's rollout is paused, so that there is no revision of its newest template.
+        NoRevision = "no_revision",
     }
 );
 
