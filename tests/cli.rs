@@ -62,6 +62,33 @@ fn without_a_token_and_without_insecure_it_does_not_start() {
 }
 
 #[test]
+fn a_token_file_that_is_not_there_is_found_out_at_start() {
+    let kubeconfig = tempfile::NamedTempFile::new().unwrap();
+    let text = r#"{"apiVersion":"v1","kind":"Config","current-context":"c","clusters":[{"name":"c","cluster":{"server":"http://127.0.0.1:1"}}],
+        "users":[{"name":"u","user":{"token":"t"}}],"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}]}"#;
+    std::fs::write(kubeconfig.path(), text).unwrap();
+    let file = changed(
+        "listen: {webhook: 127.0.0.1:9099",
+        "listen: {webhook: 127.0.0.1:0",
+    );
+    let (config, kubeconfig) = (
+        file.path().to_str().unwrap(),
+        kubeconfig.path().to_str().unwrap(),
+    );
+    let done = ripcord(&["serve", "--config", config, "--kubeconfig", kubeconfig]);
+    assert_eq!(done.status.code(), Some(2), "{}", text_of(&done));
+    assert!(
+        text_of(&done).contains("/etc/ripcord/token"),
+        "{}",
+        text_of(&done)
+    );
+}
+
+fn text_of(done: &Output) -> String {
+    format!("{}{}", text(&done.stdout), text(&done.stderr))
+}
+
+#[test]
 fn a_file_that_is_not_there_and_a_kubeconfig_that_is_not_there_are_named() {
     let done = ripcord(&["serve", "--config", "/no/such/file.yaml"]);
     assert_eq!(done.status.code(), Some(2));

@@ -4,7 +4,7 @@ use super::{exit, fail};
 use crate::config::{self, Config, Listen, PrometheusSettings, WebhookAuth};
 use crate::engine::{self, Context, Intake, Parts, Reloader, ServerOperations};
 use crate::intake::Limits;
-use crate::intake::authentication::Authentication;
+use crate::intake::authentication::{Authentication, NoToken};
 use crate::intake::routes::{self, Routes, Webhook};
 use crate::intake::server::Server;
 use crate::platform::CallObserver;
@@ -78,6 +78,8 @@ enum ServeError {
     Connect(#[source] ConnectError),
     #[error("a client for Prometheus can't be made")]
     Prometheus(#[source] BuildError),
+    #[error("alerts can't be authenticated")]
+    Token(#[source] NoToken),
     #[error("can't listen on {address}")]
     Listen {
         address: SocketAddr,
@@ -114,6 +116,11 @@ pub(super) fn run(arguments: &Serve) -> u8 {
         .and_then(|runtime| runtime.block_on(serve(arguments, config)));
     match served {
         Ok(()) => exit::FINE,
+        Err(error @ ServeError::Token(_)) => fail(
+            &error,
+            "see `webhook.bearerTokenFile`; `insecure: true` does without, for a try-out on loopback",
+            exit::CONFIGURATION,
+        ),
         Err(error) => fail(&error, "", exit::CANNOT_TELL),
     }
 }
@@ -137,8 +144,10 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
     let client = connect(&credentials).await.map_err(ServeError::Connect)?;
     let observer: Arc<dyn CallObserver> = Arc::new(metrics.clone());
     let prometheus = Ports::new(&config, observer.clone()).map_err(ServeError::Prometheus)?;
-    let listeners = Listeners::bind(config.listen).await?;
     let authentication = authentication(&config);
+    authentication.verify().await.map_err(ServeError::Token)?;
+    let listeners = Listeners::bind(config.listen).await?;
+    tracing::info!(webhook = %config.listen.webhook, admin = %config.listen.admin, "listening");
     let (sender, receiver) = watch::channel(Arc::new(config));
     let (context, news) = Context::new(Parts {
         cluster: Cluster::new(client, observer),
@@ -185,6 +194,10 @@ const BUILD: Build<'static> = Build {
 fn announce(config: &Config) {
     let namespaces: Vec<&str> = config.namespaces.iter().map(String::as_str).collect();
     tracing::info!(mode = %config.mode, namespaces = namespaces.join(","), policies = config.policies.len(), "starting");
+    if config.webhook_auth == WebhookAuth::Insecure {
+        let webhook = config.listen.webhook;
+        tracing::warn!("insecure: anybody who reaches {webhook} may post alerts");
+    }
     for key in &config.not_enforced {
         tracing::warn!(
             key = key.path,

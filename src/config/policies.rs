@@ -43,7 +43,7 @@ pub(super) fn policies(
         findings.note(
             "policies",
             list.map_or(root, place),
-            "there are none: every incident is held (NoPolicy)",
+            "there are none: every alert is skipped (no_policy)",
         );
     }
     let mut names = BTreeMap::new();

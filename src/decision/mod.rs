@@ -33,11 +33,7 @@ pub fn decide(
     let first = guards.iter().find(|guard| guard.outcome != Outcome::Pass);
     let (decision, reason, text) = match (first, proposal) {
         (Some(guard), _) => (decision(&guard.outcome), guard.guard, guard.text.clone()),
-        (None, Ok(plan)) => (
-            Decision::Act,
-            Reason::Clear,
-            format!("{}: {}", plan.target, plan.proof),
-        ),
+        (None, Ok(plan)) => (Decision::Act, Reason::Clear, plan.proof.clone()),
         // Some guard stands for every refusal; if none did, nothing may be written all the same.
         (None, Err(refusal)) => (Decision::Hold, Reason::NoTarget, refusal.text.clone()),
     };

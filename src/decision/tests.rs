@@ -160,7 +160,7 @@ fn it_acts_when_nothing_stands_against_it() {
         (Decision::Act, Reason::Clear)
     );
     assert!(
-        verdict.text.starts_with("revision 1 (lab30-web-good): "),
+        verdict.text.starts_with("revision 1 (lab30-web-good) "),
         "{}",
         verdict.text
     );

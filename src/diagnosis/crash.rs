@@ -41,10 +41,15 @@ pub(super) fn judge(
     }
     let run = SignedDuration::from_secs(symptom.longest_run_seconds.unwrap_or(0));
     let mut because = format!(
-        "{name} ends by itself with exit code {} ({}), at most {} after its start",
+        "{name} ends by itself with exit code {} ({}), {} after its start",
         termination.exit_code,
         exit_code_meaning(termination.exit_code),
-        human(run)
+        // The kubelet's times are whole seconds.
+        if run.is_zero() {
+            "less than 1s".to_owned()
+        } else {
+            format!("at most {}", human(run))
+        }
     );
     if let Some(line) = telling_line(symptom, evidence) {
         because.push_str(": ");

@@ -230,6 +230,20 @@ impl Plan {
     }
 }
 
+impl PlanRecord {
+    /// What the plan does, in words: `undo the rollout to revision 1 (web-5d9f)`, `pin web from a to b`.
+    pub fn in_words(&self) -> String {
+        match &self.image {
+            Some(ImageChange {
+                container,
+                from,
+                to,
+            }) => format!("pin {container} from {from} to {to}"),
+            None => format!("undo the rollout to {}", self.target),
+        }
+    }
+}
+
 impl std::fmt::Display for Target {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

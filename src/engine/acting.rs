@@ -58,7 +58,7 @@ pub(super) async fn act(
         return decided_otherwise(context, config, incident, full).await;
     };
     let still_allowed =
-        || !holder_is_late(context, incident) && std::ptr::eq(config, &*context.config());
+        || !holder_is_late(context, incident) && config.digest == context.config().digest;
     let plan = authorized.get().clone();
     let written =
         match action::apply(&context.cluster, &authorized, &workload, &still_allowed).await {
@@ -77,7 +77,9 @@ pub(super) async fn act(
             Err(Unapplied::Unknown(why)) => Written::Unknown(why),
             Err(Unapplied::Unseen(why)) => Written::Unseen(why),
             Err(Unapplied::Later(why)) => Written::Later(why),
-            Err(Unapplied::TooLate) => return too_late(context, config, incident, full).await,
+            Err(Unapplied::TooLate) => {
+                return Box::pin(too_late(context, config, incident, full)).await;
+            }
         };
     advance(context, incident, Input::Written(written)).await
 }

@@ -197,8 +197,12 @@ pub(super) fn decided_on(workload: &Workload, configuration: &str) -> String {
         .flatten()
         .filter(|(key, _)| !machine_made.contains(&key.as_str()))
         .collect();
-    let text =
-        serde_json::json!([workload.spec, workload.labels, annotations, configuration]).to_string();
+    let mut spec = workload.spec.clone();
+    if let Some(fields) = spec.as_object_mut() {
+        // Scaling (an autoscaler does it all the time) changes nothing that a hold stands on.
+        fields.remove("replicas");
+    }
+    let text = serde_json::json!([spec, workload.labels, annotations, configuration]).to_string();
     data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }
 

@@ -1,12 +1,13 @@
 //! A delivery of alerts to incidents: recorded or counted, each alert, before the answer is sent.
 
 use super::context::Context;
-use super::gather::{decided_on, mark, status};
+use super::gather::{mark, status};
+use super::known::known_to_closed;
 use super::ledger::Known;
 use super::resolve::{Resolved, resolve};
 use crate::config::Config;
 use crate::domain::alert::{AlertKey, AlertRecord, AlertSeen, AlertStatus, Hint};
-use crate::domain::incident::{Ending, Phase};
+use crate::domain::incident::Phase;
 use crate::domain::observed::Observed;
 use crate::domain::workload::{Revision, Workload, WorkloadIdentity};
 use crate::evidence::live;
@@ -23,6 +24,21 @@ use std::time::Duration;
 const TRIES: usize = 5;
 /// The controller makes a new template's ReplicaSet within milliseconds; alerts come seconds later.
 const CONTROLLER_LAG: Duration = Duration::from_millis(300);
+
+/// What Ripcord stands on: without these it would be blind, and an alert about them is for a person. They are known by the recommended label,
+/// which their charts and manifests set.
+const FOUNDATIONS: [&str; 5] = [
+    "alertmanager",
+    "kube-state-metrics",
+    "prometheus",
+    "prometheus-operator",
+    "ripcord",
+];
+
+fn is_foundation(workload: &Workload) -> bool {
+    let name = workload.labels.get("app.kubernetes.io/name");
+    name.is_some_and(|name| FOUNDATIONS.contains(&name.as_str()))
+}
 
 /// What became of one alert.
 enum Fate {
@@ -170,6 +186,9 @@ impl Intake {
             Resolved::Workload(workload) => workload,
             Resolved::Nowhere(reason) => return Ok(Fate::Skipped(reason)),
         };
+        if is_foundation(&workload) {
+            return Ok(Fate::Skipped(SkipReason::OwnNamespace));
+        }
         let reference = &workload.reference;
         let fits = config.policies.iter().any(|policy| {
             let names = std::iter::once(alert.name.as_str());
@@ -418,42 +437,4 @@ fn closed_before(incidents: &[Incident], workload: &Workload, newest: &Revision)
     (count..=count + incidents.len())
         .find(free)
         .unwrap_or(count)
-}
-
-/// Why an alert opens no new incident although none is open: a closed one has it, or has said all there is to say about this revision.
-fn known_to_closed(
-    incidents: &[Incident],
-    workload: &Workload,
-    newest: &Revision,
-    config: &Config,
-    key: &AlertKey,
-) -> Option<SkipReason> {
-    let digest = decided_on(workload, &config.digest);
-    for incident in incidents {
-        let status = status(incident);
-        let ending = Ending::parse(&status.outcome);
-        let has_it = incident.spec.alert.key() == *key
-            || status.alerts.iter().any(|alert| alert.key() == *key);
-        let last_revision = status
-            .applied
-            .last()
-            .and_then(|applied| applied.revision.as_ref());
-        let about_it = *last_revision.unwrap_or(&incident.spec.revision.hash) == newest.hash;
-        let over = match ending {
-            Some(Ending::NotFailing) => true,
-            // An alert about a workload goes on firing, as the same one, when a bad revision replaces a bad one.
-            Some(Ending::Superseded) => !about_it,
-            _ => false,
-        };
-        if has_it && !over {
-            return Some(SkipReason::AlreadyKnown);
-        }
-        if about_it
-            && ending.is_some_and(Ending::absorbs_later_alerts)
-            && status.decided_on == digest
-        {
-            return Some(SkipReason::Absorbed);
-        }
-    }
-    None
 }

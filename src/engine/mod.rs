@@ -11,6 +11,7 @@ mod driver;
 mod gather;
 mod health;
 mod intake;
+mod known;
 mod ledger;
 mod operations;
 mod resolve;

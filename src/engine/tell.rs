@@ -74,14 +74,8 @@ pub(super) fn decided(
 /// An incident is over.
 pub(super) fn ended(context: &Context, incident: &Incident, ending: Ending) {
     let status = status(incident);
-    if matches!(
-        ending,
-        Ending::NotFailing | Ending::Superseded | Ending::Gone
-    ) {
-        // Its alerts are not known any more: should they come again, they are looked at again; what they are about may be another revision
-        // now, or another workload of that name.
-        context.ledger.forget(&name_of(incident));
-    }
+    // What a closed incident knows depends on what is there now: another revision, another configuration. Only the record can tell.
+    context.ledger.forget(&name_of(incident));
     if let Some(workload) = workload_of(incident) {
         let now = context.clock.now();
         let since_first_write = status

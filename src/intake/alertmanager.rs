@@ -175,7 +175,7 @@ fn malformed(error: &serde_json::Error) -> PayloadError {
     use serde_json::error::Category;
     PayloadError::Malformed {
         what: match error.classify() {
-            Category::Eof => "JSON ends too soon",
+            Category::Eof => "the body ends too soon",
             Category::Data => "JSON is not an Alertmanager payload",
             Category::Syntax | Category::Io => "malformed JSON",
         },

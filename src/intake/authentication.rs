@@ -26,7 +26,31 @@ pub(super) enum Denied {
     CredentialsUnavailable,
 }
 
+/// The token file can't be used: nobody could be let in.
+#[derive(Debug, thiserror::Error)]
+#[error("the bearer token's file {path} can't be read, is empty, or is larger than 16 KiB")]
+pub struct NoToken {
+    /// Which file.
+    pub path: String,
+}
+
 impl Authentication {
+    /// Whether somebody could be let in now: asked at start, so that a missing file is not found out by the first alert.
+    ///
+    /// # Errors
+    /// When the file holds no token.
+    pub async fn verify(&self) -> Result<(), NoToken> {
+        match self {
+            Self::Insecure => Ok(()),
+            Self::BearerTokenFile(path) => match read_token(path).await {
+                Some(_) => Ok(()),
+                None => Err(NoToken {
+                    path: path.display().to_string(),
+                }),
+            },
+        }
+    }
+
     /// Lets a delivery in by its header, or says why not.
     pub(super) async fn check(&self, headers: &HeaderMap) -> Result<(), Denied> {
         let path = match self {

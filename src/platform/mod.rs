@@ -1,6 +1,7 @@
 //! The adapters to the outside. Only here do `kube::Client` and `reqwest` appear, and only [`clock`] reads a clock.
 
 pub mod clock;
+mod http;
 pub mod kube;
 pub mod probe;
 pub mod prometheus;

@@ -25,13 +25,7 @@ pub enum Unprobed {
 /// # Errors
 /// Where there was no status.
 pub async fn probe(spec: &HttpProbe) -> Result<u16, Unprobed> {
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .referer(false)
-        .connect_timeout(TIMEOUT)
-        .timeout(TIMEOUT)
+    let client = super::http::client(&spec.url, TIMEOUT, TIMEOUT)
         // Each probe opens a connection of its own: one that is kept open reaches the same pod again.
         .pool_max_idle_per_host(0)
         .build()

@@ -81,10 +81,7 @@ pub fn propose(case: &Case, spec: &PinImage) -> Result<Plan, Refusal> {
             "pin {container} to {}",
             image.tag().or(image.digest()).unwrap_or(image.as_str())
         ),
-        proof: format!(
-            "the owner's word: policy {} names {image}; {origin}",
-            ground.policy.name
-        ),
+        proof: format!("policy {} names {image}; {origin}", ground.policy.name),
         target: Target::Image(ImageChange {
             container,
             from: from.to_owned(),
@@ -165,7 +162,7 @@ fn check_repository(
         match proof::of(case, revision) {
             Proof::Proven(text) => {
                 return Ok(format!(
-                    "revision {} had it from the same repository, {text}",
+                    "revision {} had it from the same repository, and {text}",
                     revision.number
                 ));
             }

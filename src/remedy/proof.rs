@@ -89,7 +89,7 @@ fn live(case: &Case, revision: &Revision) -> Proof {
         human(needed)
     );
     if whole_for >= needed {
-        return Proof::Proven(format!("healthy now: {text}"));
+        return Proof::Proven(format!("is healthy: {text}"));
     }
     Proof::NotYet {
         look_again_at: whole_since.checked_add(needed).unwrap_or(Timestamp::MAX),
@@ -152,7 +152,7 @@ fn weigh(history: &HealthHistory, needed: SignedDuration) -> Proof {
         human(needed)
     );
     if stretch.span() >= needed && stretch.samples >= SAMPLES_NEEDED {
-        Proof::Proven(text)
+        Proof::Proven(format!("was {text}"))
     } else {
         Proof::Not(format!("at most {text}"))
     }

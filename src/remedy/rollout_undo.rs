@@ -115,7 +115,7 @@ fn proven<'a>(
             continue;
         }
         match proof::of(case, revision) {
-            Proof::Proven(text) => return Ok((revision, format!("{name} was {text}"))),
+            Proof::Proven(text) => return Ok((revision, format!("{name} {text}"))),
             Proof::NotYet {
                 look_again_at,
                 text,

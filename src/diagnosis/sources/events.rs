@@ -9,8 +9,14 @@ pub(super) fn tell(said: &mut BTreeSet<Telling>, evidence: &Evidence, focus: &Fo
         Some((
             event_rank(event, focus),
             format!(
-                "{} {}: {} (x{})",
-                event.regarding_name, event.reason, event.message, event.count
+                "{} {}: {}{}",
+                event.regarding_name,
+                event.reason,
+                event.message,
+                match event.count {
+                    ..=1 => String::new(),
+                    count => format!(" (x{count})"),
+                }
             ),
         ))
     });

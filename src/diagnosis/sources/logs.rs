@@ -12,7 +12,7 @@ pub(super) fn tell(said: &mut BTreeSet<Telling>, evidence: &Evidence, focus: &Fo
             said,
             Source::Logs,
             State::Absent,
-            "logs: no container has crashed, so none were asked for",
+            "no container has crashed, so none were asked for",
         );
     }
     // One answer for each container; a pod of many replicas that all say the same says it once.

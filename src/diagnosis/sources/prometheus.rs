@@ -52,13 +52,12 @@ pub(super) fn metrics(said: &mut BTreeSet<Telling>, evidence: &Evidence, focus: 
             } else {
                 Rank::Else
             };
-            // A restart counter is whole, an increase is extrapolated: one decimal shows both as they are.
-            let restarts = format!("{:.1}", series.restarts);
-            let restarts = restarts.trim_end_matches(".0");
+            // A restart counter is whole, an increase is extrapolated: the nearest whole number is what happened, mostly.
+            let restarts = series.restarts.round();
             Some((
                 rank,
                 format!(
-                    "{} in {} was restarted {restarts} times",
+                    "{} in {} was restarted {restarts} times in the last ten minutes",
                     series.container, series.pod
                 ),
             ))

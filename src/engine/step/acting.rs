@@ -7,6 +7,7 @@ use crate::domain::identity::TemplateHash;
 use crate::domain::incident::{
     AppliedRecord, Condition, Ending, IncidentStatus, Phase, VerificationRecord,
 };
+use crate::domain::plan::PlanRecord;
 use crate::domain::time::{since, whole_seconds};
 use crate::domain::verdict::Reason;
 use crate::notify::events::Announcement;
@@ -39,27 +40,7 @@ pub(super) fn written(
         );
     };
     match written {
-        Written::Accepted { verification } => {
-            note_write(&mut next, now);
-            next.set_phase(Phase::Verifying);
-            next.verification = Some(*verification);
-            next.next_steps = take_back(incident, &next).into_iter().collect();
-            let what = format!(
-                "wrote step {}: {} to {} (action {})",
-                plan.step, plan.remedy, plan.target, plan.action_id
-            );
-            next.tell(now, &what);
-            next.set_condition(ACTED, "True", "Applied", &what, now);
-            let effects = vec![Effect::Announce {
-                what: Announcement::RemediationStarted,
-                note: what,
-            }];
-            Step {
-                status: next,
-                effects,
-                wake: Wake::Now,
-            }
-        }
+        Written::Accepted { verification } => accepted(incident, next, &plan, *verification, now),
         Written::DecideAfresh => {
             next.set_phase(Phase::Deciding);
             next.plan = None;
@@ -76,23 +57,7 @@ pub(super) fn written(
                 wake: at(now, LOOK_FOR_WRITE),
             }
         }
-        Written::Refused(why) => {
-            next.set_phase(Phase::Held);
-            next.holder = None;
-            next.reason = Reason::DryRunRefused.as_str().to_owned();
-            next.message.clone_from(&why);
-            next.tell(now, &format!("held ({}): {why}", Reason::DryRunRefused));
-            let note = format!("{}: {why}", Reason::DryRunRefused);
-            let effects = vec![Effect::Announce {
-                what: Announcement::RemediationHeld,
-                note,
-            }];
-            Step {
-                status: next,
-                effects,
-                wake: at(now, super::QUIET_LOOK),
-            }
-        }
+        Written::Refused(why) => refused(next, &why, now),
         Written::Changed(why) => {
             // It was stored, so that it counts, and a person can take it back.
             note_write(&mut next, now);
@@ -182,6 +147,54 @@ fn look_again(next: IncidentStatus, now: Timestamp) -> Step {
         status: next,
         effects: Vec::new(),
         wake: at(now, LOOK_FOR_WRITE),
+    }
+}
+
+fn accepted(
+    incident: &Incident,
+    mut next: IncidentStatus,
+    plan: &PlanRecord,
+    verification: VerificationRecord,
+    now: Timestamp,
+) -> Step {
+    note_write(&mut next, now);
+    next.set_phase(Phase::Verifying);
+    next.verification = Some(verification);
+    next.next_steps = take_back(incident, &next).into_iter().collect();
+    let what = format!(
+        "wrote step {}: {} (action {})",
+        plan.step,
+        plan.in_words(),
+        plan.action_id
+    );
+    next.tell(now, &what);
+    next.set_condition(ACTED, "True", "Applied", &what, now);
+    let effects = vec![Effect::Announce {
+        what: Announcement::RemediationStarted,
+        note: what,
+    }];
+    Step {
+        status: next,
+        effects,
+        wake: Wake::Now,
+    }
+}
+
+fn refused(mut next: IncidentStatus, why: &str, now: Timestamp) -> Step {
+    next.set_phase(Phase::Held);
+    next.holder = None;
+    next.reason = Reason::DryRunRefused.as_str().to_owned();
+    why.clone_into(&mut next.message);
+    let what = format!("{}: {why}", Reason::DryRunRefused);
+    next.tell(now, &format!("held ({}): {why}", Reason::DryRunRefused));
+    let effects = vec![Effect::Announce {
+        what: Announcement::RemediationHeld,
+        note: what,
+    }];
+    Step {
+        status: next,
+        effects,
+        wake: at(now, super::QUIET_LOOK),
     }
 }
 

@@ -252,8 +252,9 @@ fn act(
             _ => "validated by the client only: this account may not patch",
         };
         let what = format!(
-            "dry run: would do {} to {} ({validated}): {}",
-            plan.remedy, plan.target, plan.proof
+            "dry run: would {} ({validated}): {}",
+            plan.in_words(),
+            plan.proof
         );
         effects.push(Effect::Announce {
             what: Announcement::RemediationPlanned,
@@ -268,8 +269,10 @@ fn act(
     next.tell(
         now,
         &format!(
-            "decided: {} to {}, by policy {}: {}",
-            plan.remedy, plan.target, next.policy, plan.proof
+            "decided to {}, by policy {}: {}",
+            plan.in_words(),
+            next.policy,
+            plan.proof
         ),
     );
     Step {

@@ -62,9 +62,9 @@ fn malformed_json_is_refused_with_its_place_and_without_its_text() {
         ),
         (
             "{\"version\": \"4\"",
-            "JSON ends too soon at line 1 column 15",
+            "the body ends too soon at line 1 column 15",
         ),
-        ("", "JSON ends too soon at line 1 column 0"),
+        ("", "the body ends too soon at line 1 column 0"),
         (
             "\"secret\"",
             "JSON is not an Alertmanager payload at line 1 column 8",

@@ -91,14 +91,7 @@ impl PrometheusClient {
         if !usable {
             return Err(BuildError::Url);
         }
-        // No redirects, no proxy: the configuration names the only host that is ever asked. No retries of the library's own: whoever asks decides.
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(timeout)
+        let http = crate::platform::http::client(&url, CONNECT_TIMEOUT, timeout)
             .build()
             .map_err(BuildError::Client)?;
         Ok(Self {

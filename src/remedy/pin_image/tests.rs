@@ -99,7 +99,7 @@ fn an_image_of_an_older_healthy_revisions_repository_is_taken() {
     let plan = propose(&case, &spec(None, "ghcr.io/vlrrbn/lab30-web-metrics:0.2.2")).unwrap();
     assert!(
         plan.proof
-            .contains("revision 1 had it from the same repository, healthy for 1h"),
+            .contains("revision 1 had it from the same repository, and was healthy for 1h"),
         "{}",
         plan.proof
     );
