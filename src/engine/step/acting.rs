@@ -102,6 +102,24 @@ pub(super) fn written(
     }
 }
 
+fn refused(mut next: IncidentStatus, why: &str, now: Timestamp) -> Step {
+    next.set_phase(Phase::Held);
+    next.holder = None;
+    next.reason = Reason::DryRunRefused.as_str().to_owned();
+    why.clone_into(&mut next.message);
+    let note = format!("{}: {why}", Reason::DryRunRefused);
+    next.tell(now, &format!("held ({}): {why}", Reason::DryRunRefused));
+    let effects = vec![Effect::Announce {
+        what: Announcement::RemediationHeld,
+        note,
+    }];
+    Step {
+        status: next,
+        effects,
+        wake: at(now, super::QUIET_LOOK),
+    }
+}
+
 /// The condition that says whether Ripcord has written.
 const ACTED: &str = "Acted";
 /// Its reasons while that can't be told, `Unknown` being its status.
@@ -177,24 +195,6 @@ fn accepted(
         status: next,
         effects,
         wake: Wake::Now,
-    }
-}
-
-fn refused(mut next: IncidentStatus, why: &str, now: Timestamp) -> Step {
-    next.set_phase(Phase::Held);
-    next.holder = None;
-    next.reason = Reason::DryRunRefused.as_str().to_owned();
-    why.clone_into(&mut next.message);
-    let what = format!("{}: {why}", Reason::DryRunRefused);
-    next.tell(now, &format!("held ({}): {why}", Reason::DryRunRefused));
-    let effects = vec![Effect::Announce {
-        what: Announcement::RemediationHeld,
-        note: what,
-    }];
-    Step {
-        status: next,
-        effects,
-        wake: at(now, super::QUIET_LOOK),
     }
 }
 
