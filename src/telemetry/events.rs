@@ -249,7 +249,8 @@ impl ActionApplied<'_> {
             target,
         } = self;
         info!(
-            %incident, namespace = workload.namespace, %workload, remedy, %action_id, target,
+            // `target` is a name of tracing's own.
+            %incident, namespace = workload.namespace, %workload, remedy, %action_id, to = target,
             "action applied"
         );
     }
