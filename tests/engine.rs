@@ -146,10 +146,14 @@ impl World {
 
     /// Waits for the end; then nothing may be written any more, and everything that was must have had its intent.
     async fn ends(&self, outcome: &str) -> Value {
+        self.ends_and_rests(outcome, Duration::from_secs(600)).await
+    }
+
+    async fn ends_and_rests(&self, outcome: &str, rest: Duration) -> Value {
         let status = self.until_phase("Closed").await;
         assert_eq!(status["outcome"], outcome, "{status:#}");
         let saves = self.api.count("save incident");
-        tokio::time::sleep(Duration::from_secs(600)).await;
+        tokio::time::sleep(rest).await;
         assert_eq!(
             self.api.count("save incident"),
             saves,
@@ -175,6 +179,14 @@ impl Process {
         fingerprints: &[&str],
         status: AlertStatus,
     ) -> Result<Receipt, Unavailable> {
+        Self::deliver_to(&self.intake, fingerprints, status).await
+    }
+
+    async fn deliver_to(
+        intake: &Intake,
+        fingerprints: &[&str],
+        status: AlertStatus,
+    ) -> Result<Receipt, Unavailable> {
         let alert = |fingerprint: &&str| AlertSeen {
             key: AlertKey {
                 fingerprint: Fingerprint::new(*fingerprint),
@@ -192,7 +204,7 @@ impl Process {
             alerts: fingerprints.iter().map(alert).collect(),
             truncated: 0,
         };
-        self.intake.receive(delivery).await
+        intake.receive(delivery).await
     }
 
     /// `kill -9`.
@@ -640,4 +652,89 @@ async fn one_alert_that_can_not_be_recorded_does_not_stand_before_the_next() {
     let receipt = process.post(&["f", "g"]).await.unwrap();
     assert_eq!((receipt.recorded, receipt.skipped), (1, 1));
     world.ends("Recovered").await;
+}
+
+/// Enough for a sweep: what writes on after the end does so at every look.
+const SHORT_REST: Duration = Duration::from_secs(35);
+
+/// Kills the process at its n-th request, before or after that is carried out, and starts another one.
+async fn killed_at(place: usize, carried_out: bool) -> bool {
+    let world = World::new("enforce", true);
+    world.api.state().halt = Some((place, carried_out));
+    let first = world.start("a").await;
+    let posted = tokio::spawn({
+        let intake = first.intake.clone();
+        async move { Process::deliver_to(&intake, &["f"], AlertStatus::Firing).await }
+    });
+    let mut closed = false;
+    while !world.api.state().halted && !closed {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        closed = world.status()["phase"] == "Closed";
+    }
+    first.kill().await;
+    posted.abort();
+    let second = world.start("b").await;
+    // Alertmanager comes again until it is told that all is well.
+    while second.post(&["f"]).await.is_err() {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    world.ends_and_rests("Recovered", SHORT_REST).await;
+    assert_eq!(world.api.state().image(), "web:1");
+    let accepted = world.api.state().deployment["metadata"]["generation"].clone();
+    assert_eq!(accepted, 3, "one rollout by a person, one by Ripcord");
+    closed
+}
+
+async fn killed_at_every(stride: usize) {
+    for carried_out in [false, true] {
+        let mut place = usize::from(carried_out);
+        while !killed_at(place, carried_out).await {
+            place += stride;
+        }
+        assert!(place > 50, "only {place} requests were tried");
+    }
+}
+
+async fn unanswered_at_every(stride: usize) {
+    for carried_out in [false, true] {
+        let mut place = usize::from(carried_out);
+        loop {
+            let world = World::new("enforce", true);
+            let process = world.start("a").await;
+            world.api.state().halt = Some((place, carried_out));
+            while process.post(&["f"]).await.is_err() {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+            world.ends_and_rests("Recovered", SHORT_REST).await;
+            let generation = world.api.state().deployment["metadata"]["generation"].clone();
+            assert_eq!(generation, 3, "one rollout by a person, one by Ripcord");
+            if !world.api.state().halted {
+                break;
+            }
+            place += stride;
+        }
+        assert!(place > 50, "only {place} requests were tried");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_some_requests_there_is_one_write_and_recovery() {
+    killed_at_every(9).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_answer_to_some_requests_there_is_one_write_and_recovery() {
+    unanswered_at_every(9).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "two minutes: cargo test --test engine -- --ignored"]
+async fn killed_at_any_request_there_is_one_write_and_recovery() {
+    killed_at_every(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "two minutes: cargo test --test engine -- --ignored"]
+async fn without_the_answer_to_any_one_request_there_is_one_write_and_recovery() {
+    unanswered_at_every(1).await;
 }

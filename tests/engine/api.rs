@@ -10,7 +10,7 @@ use ripcord::platform::clock::Clock;
 use ripcord::record::crd::Incident;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// One request, with what became of it.
@@ -60,6 +60,10 @@ pub(crate) struct State {
     /// Images whose pods become ready.
     pub(crate) good_images: Vec<&'static str>,
     script: Vec<Scripted>,
+    /// Which request is never answered, by its place in the log, and whether it is carried out.
+    pub(crate) halt: Option<(usize, bool)>,
+    /// Whether that has happened.
+    pub(crate) halted: bool,
 }
 
 #[derive(Clone)]
@@ -87,6 +91,8 @@ impl Api {
             log: Vec::new(),
             good_images: vec!["web:1"],
             script: Vec::new(),
+            halt: None,
+            halted: false,
         };
         state.reconcile();
         state.deploy("web:2");
@@ -140,6 +146,15 @@ impl Api {
         let (mut lose_answer, mut wait, mut freeze, mut refused) = (false, None, None, None);
         {
             let mut state = self.state();
+            if let Some((place, carried_out)) = state.halt
+                && state.log.len() >= place
+            {
+                (state.halt, state.halted) = (None, true);
+                lose_answer = true;
+                if !carried_out {
+                    refused = Some((0, ""));
+                }
+            }
             let last = state.log.last().map_or("", |asked| asked.operation);
             let found = state.script.iter().position(|scripted| {
                 scripted.operation == operation
@@ -365,7 +380,7 @@ impl State {
             |items: Vec<Value>| (200, json!({"kind": "List", "metadata": {}, "items": items}));
         match operation {
             "get version" => (200, json!({"gitVersion": "v1.34.0"})),
-            "read schema" => (200, schema()),
+            "read schema" => (200, SCHEMA.clone()),
             "get namespace" => (
                 200,
                 json!({"metadata": {"name": "lab30", "annotations": self.namespace_annotations}}),
@@ -466,10 +481,11 @@ fn pod(set: &str, image: &str, good: bool, now: Timestamp) -> Value {
     })
 }
 
-fn schema() -> Value {
+/// Made once: it is large, and read by every process.
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let crd = serde_json::to_value(Incident::crd()).unwrap();
     let mut schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
     schema["x-kubernetes-group-version-kind"] =
         json!([{"group": "ripcord.dev", "kind": "Incident", "version": "v1alpha1"}]);
     json!({"components": {"schemas": {"dev.ripcord.v1alpha1.Incident": schema}}})
-}
+});
