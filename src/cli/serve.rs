@@ -46,7 +46,7 @@ pub(super) struct Serve {
         long,
         env = "RIPCORD_LOG",
         value_name = "FILTER",
-        default_value = "info,kube_client=off,hyper_util=off"
+        default_value = "info"
     )]
     log: String,
 }

@@ -55,15 +55,38 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, LoggingError> {
     } else {
         filter
     };
-    EnvFilter::try_new(wanted).map_err(|source| LoggingError::Filter {
-        filter: filter.to_owned(),
-        source,
+    let allowed = wanted
+        .split(',')
+        .filter(|directive| !directive.trim_start().starts_with("kube_client"))
+        .chain([SILENCED]);
+    EnvFilter::try_new(allowed.collect::<Vec<_>>().join(",")).map_err(|source| {
+        LoggingError::Filter {
+            filter: filter.to_owned(),
+            source,
+        }
     })
 }
+
+/// Whatever filter a person gives: the Kubernetes client logs whole answers of the API server, and those hold whole objects.
+const SILENCED: &str = "kube_client=off";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_filter_lets_the_kubernetes_client_speak() {
+        for filter in [
+            "",
+            "debug",
+            "kube_client=trace",
+            "trace,kube_client::client=trace",
+        ] {
+            let filter = parse_filter(filter).unwrap().to_string();
+            assert!(filter.contains("kube_client=off"), "{filter}");
+            assert_eq!(filter.matches("kube_client").count(), 1, "{filter}");
+        }
+    }
 
     #[test]
     fn a_filter_that_can_not_be_read_is_refused_by_name() {
@@ -76,6 +99,10 @@ mod tests {
 
     #[test]
     fn no_filter_means_info() {
-        assert_eq!(parse_filter(" ").unwrap().to_string(), "info");
+        let filter = parse_filter(" ").unwrap().to_string();
+        assert!(
+            filter.split(',').any(|directive| directive == "info"),
+            "{filter}"
+        );
     }
 }
