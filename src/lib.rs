@@ -38,6 +38,7 @@
 //! | [`notify`] | one notifier a file | notifier: a file, called from `engine::tell` |
 //! | [`engine`] | the state machine of an incident, its driver, all tasks | |
 //! | [`platform`] | the adapters: Kubernetes, Prometheus, the probe, the clock | |
+//! | [`sim`] | a simulated cluster behind the same clients, for `demo` and tests | fault of a program, image or request: `sim::controllers`, `sim::Interference` |
 //! | [`telemetry`] | one struct an event: log line and metric together | |
 //! | [`cli`] | one command a file; only it prints | command: a file and a variant |
 //!
@@ -63,5 +64,6 @@ pub mod notify;
 pub mod platform;
 pub mod record;
 pub mod remedy;
+pub mod sim;
 pub mod telemetry;
 pub mod verify;

@@ -1,0 +1,140 @@
+//! The API server, as a service that kube's client calls: every request is really built, sent, parsed and answered.
+
+mod call;
+mod defaults;
+mod events;
+pub(crate) mod failure;
+mod interference;
+mod logs;
+pub(crate) mod resources;
+mod schema;
+mod selector;
+pub(crate) mod store;
+mod verbs;
+mod write_log;
+
+pub use call::Call;
+pub(crate) use defaults::{
+    check as check_deployment, deployment as default_deployment, pod as admit_pod,
+};
+pub(crate) use verbs::moved_generation;
+pub use interference::{After, Before, Interference};
+pub use write_log::{Write, WriteLog};
+
+use super::{Shared, locked};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use kube::client::Body;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tower::BoxError;
+
+/// One way: long enough that two requests at once overlap, short beside every deadline.
+const ONE_WAY: Duration = Duration::from_millis(2);
+
+/// What only the API server knows.
+pub(crate) struct ApiState {
+    pub(crate) store: store::Store,
+    pub(crate) log: WriteLog,
+    /// The schema of Incidents; `None` = the CRD is not installed.
+    pub(crate) incidents: Option<Value>,
+    /// Whether the caller may patch workloads.
+    pub(crate) may_patch: bool,
+    pub(crate) interference: Option<std::sync::Arc<dyn Interference>>,
+}
+
+/// An answer's body.
+pub(crate) enum Content {
+    Json(Value),
+    Text(String),
+}
+
+/// The connection broke.
+#[derive(Debug, thiserror::Error)]
+#[error("connection reset by peer")]
+struct ConnectionLost;
+
+/// The service behind one client.
+#[derive(Clone)]
+pub(crate) struct ApiServer {
+    pub(crate) shared: Shared,
+    pub(crate) user_agent: String,
+}
+
+impl tower::Service<Request<Body>> for ApiServer {
+    type Response = Response<Full<Bytes>>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let server = self.clone();
+        Box::pin(async move { server.answer(request).await })
+    }
+}
+
+impl ApiServer {
+    async fn answer(self, request: Request<Body>) -> Result<Response<Full<Bytes>>, BoxError> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let call = self.call_of(&parts, &body);
+        let interference = locked(&self.shared).api.interference.clone();
+        tokio::time::sleep(ONE_WAY).await;
+        match interference.as_ref().map(|faults| faults.before(&call)) {
+            None | Some(Before::Proceed) => {}
+            Some(Before::Delay(delay)) => tokio::time::sleep(delay).await,
+            Some(Before::Answer(status, body)) => return response(status, Content::Json(body)),
+            Some(Before::Lose) => return Err(ConnectionLost.into()),
+        }
+        let (status, content) = verbs::handle(&mut locked(&self.shared), &call);
+        match interference.map(|faults| faults.after(&call, status)) {
+            None | Some(After::Deliver) => {}
+            Some(After::Delay(delay)) => tokio::time::sleep(delay).await,
+            Some(After::Lose) => return Err(ConnectionLost.into()),
+        }
+        tokio::time::sleep(ONE_WAY).await;
+        response(status, content)
+    }
+
+    fn call_of(&self, parts: &http::request::Parts, body: &[u8]) -> Call {
+        let agent = header(&parts.headers, &USER_AGENT);
+        let content_type = header(&parts.headers, &CONTENT_TYPE);
+        Call {
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().map(call::parameters).unwrap_or_else(BTreeMap::new),
+            user_agent: if agent.is_empty() {
+                self.user_agent.clone()
+            } else {
+                agent
+            },
+            content_type: content_type.split(';').next().unwrap_or_default().to_owned(),
+            body: serde_json::from_slice(body).unwrap_or(Value::Null),
+        }
+    }
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> String {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
+}
+
+fn response(status: u16, content: Content) -> Result<Response<Full<Bytes>>, BoxError> {
+    let (kind, text) = match content {
+        Content::Json(value) => ("application/json", value.to_string()),
+        Content::Text(text) => ("text/plain", text),
+    };
+    let response = Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, kind)
+        .body(Full::new(Bytes::from(text)))?;
+    Ok(response)
+}

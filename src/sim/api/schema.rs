@@ -1,0 +1,158 @@
+//! A custom resource against its CRD's structural schema: unknown fields, types, lengths. What the apiextensions server checks and Ripcord
+//! relies on; formats, patterns and CEL rules are not looked at.
+
+use serde_json::{Value, json};
+
+/// What is served under `/openapi/v3/apis/ripcord.dev/v1alpha1`.
+pub(crate) fn served(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(map) = schema.as_object_mut() {
+        map.insert(
+            "x-kubernetes-group-version-kind".to_owned(),
+            json!([{"group": "ripcord.dev", "kind": "Incident", "version": "v1alpha1"}]),
+        );
+    }
+    json!({"openapi": "3.0.0", "components": {"schemas": {"dev.ripcord.v1alpha1.Incident": schema}}})
+}
+
+/// Takes every unknown field out of an object, and names them in order.
+pub(crate) fn prune(schema: &Value, object: &mut Value) -> Vec<String> {
+    let mut unknown = Vec::new();
+    let Some(map) = object.as_object_mut() else {
+        return unknown;
+    };
+    for (name, value) in map.iter_mut() {
+        // These belong to every object and not to the schema.
+        if !["apiVersion", "kind", "metadata"].contains(&name.as_str()) {
+            match schema.pointer("/properties").and_then(|known| known.get(name)) {
+                Some(known) => below(known, value, name, &mut unknown),
+                None => unknown.push(name.clone()),
+            }
+        }
+    }
+    map.retain(|name, _| !unknown.contains(name));
+    unknown
+}
+
+fn below(schema: &Value, value: &mut Value, path: &str, unknown: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            let Some(known) = schema.get("properties") else {
+                return;
+            };
+            let mut gone = Vec::new();
+            for (name, value) in map.iter_mut() {
+                let path = format!("{path}.{name}");
+                match known.get(name) {
+                    Some(known) => below(known, value, &path, unknown),
+                    None => {
+                        unknown.push(path);
+                        gone.push(name.clone());
+                    }
+                }
+            }
+            map.retain(|name, _| !gone.contains(name));
+        }
+        Value::Array(items) => {
+            let Some(schema) = schema.get("items") else {
+                return;
+            };
+            for (index, item) in items.iter_mut().enumerate() {
+                below(schema, item, &format!("{path}[{index}]"), unknown);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What does not fit the schema; `None` = all does.
+pub(crate) fn violation(schema: &Value, object: &Value) -> Option<String> {
+    violation_at(schema, object, "")
+}
+
+fn violation_at(schema: &Value, value: &Value, path: &str) -> Option<String> {
+    if value.is_null() {
+        let nullable = schema.get("nullable").and_then(Value::as_bool) == Some(true);
+        return (!nullable && schema.get("type").is_some())
+            .then(|| format!("{path}: Invalid value: null"));
+    }
+    let expected = schema.get("type").and_then(Value::as_str);
+    let fits = match expected {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        _ => true,
+    };
+    if !fits {
+        return Some(format!(
+            "{path}: Invalid value: must be of type {}",
+            expected.unwrap_or_default()
+        ));
+    }
+    let longer = |limit: &str, length: usize| {
+        let most = schema.get(limit).and_then(Value::as_u64);
+        most.is_some_and(|most| u64::try_from(length).unwrap_or(u64::MAX) > most)
+            .then(|| format!("{path}: Too long: may not be more than {}", most.unwrap_or(0)))
+    };
+    match value {
+        Value::String(text) => longer("maxLength", text.chars().count()),
+        Value::Array(items) => longer("maxItems", items.len()).or_else(|| {
+            let below = schema.get("items")?;
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, item)| violation_at(below, item, &format!("{path}[{index}]")))
+        }),
+        Value::Object(map) => {
+            let required = schema.get("required").and_then(Value::as_array);
+            let missing = required.into_iter().flatten().filter_map(Value::as_str);
+            let missing = missing.into_iter().find(|name| !map.contains_key(*name));
+            missing.map(|name| format!("{path}.{name}: Required value")).or_else(|| {
+                let known = schema.get("properties")?;
+                map.iter().find_map(|(name, value)| {
+                    violation_at(known.get(name)?, value, &format!("{path}.{name}"))
+                })
+            })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> Value {
+        json!({"type": "object", "required": ["spec"], "properties": {"spec": {"type": "object", "properties": {
+            "name": {"type": "string", "maxLength": 3},
+            "rows": {"type": "array", "maxItems": 1, "items": {"type": "object", "properties": {"at": {"type": "integer"}}}},
+        }}}})
+    }
+
+    #[test]
+    fn unknown_fields_are_named_and_taken_out() {
+        let mut object = json!({"metadata": {"x": 1}, "spec": {"name": "a", "new": 1, "rows": [{"at": 1, "text": ""}]}, "extra": 1});
+        let unknown = prune(&schema(), &mut object);
+        assert_eq!(unknown, ["extra", "spec.new", "spec.rows[0].text"]);
+        assert_eq!(
+            object,
+            json!({"metadata": {"x": 1}, "spec": {"name": "a", "rows": [{"at": 1}]}})
+        );
+    }
+
+    #[test]
+    fn what_is_too_long_missing_or_of_another_type_does_not_fit() {
+        for object in [
+            json!({}),
+            json!({"spec": {"name": "abcd"}}),
+            json!({"spec": {"name": 1}}),
+            json!({"spec": {"name": null}}),
+            json!({"spec": {"rows": [{}, {}]}}),
+            json!({"spec": {"rows": [{"at": "1"}]}}),
+        ] {
+            assert!(violation(&schema(), &object).is_some(), "{object}");
+        }
+        assert_eq!(violation(&schema(), &json!({"spec": {"rows": []}})), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! Selectors in a query, in the API's own grammar (equality and set based), matched by kube's types.
+
+use super::super::json;
+use super::failure::Failure;
+use kube::core::{Expression, Selector, SelectorExt as _};
+use serde_json::Value;
+
+/// `app=web,tier in (a,b),!old`.
+pub(crate) fn labels(text: &str) -> Result<Selector, Failure> {
+    let mut selector = Selector::default();
+    for part in split(text) {
+        let expression = expression(part.trim()).ok_or_else(|| {
+            Failure::bad_request(format!("unable to parse requirement: `{part}`"))
+        })?;
+        selector.extend([expression]);
+    }
+    Ok(selector)
+}
+
+/// Whether an object's labels fit.
+pub(crate) fn fits(selector: &Selector, object: &Value) -> bool {
+    selector.matches(&json::strings(object, "/metadata/labels"))
+}
+
+/// At the commas that are not in parentheses.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_i32;
+    text.split(move |character| {
+        depth += match character {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        character == ',' && depth == 0
+    })
+    .filter(|part| !part.trim().is_empty())
+}
+
+fn expression(part: &str) -> Option<Expression> {
+    if let Some((head, values)) = part.split_once('(') {
+        let values = values.strip_suffix(')')?.split(',').map(|value| value.trim().to_owned());
+        let mut words = head.split_whitespace();
+        let (key, operator) = (words.next()?.to_owned(), words.next()?);
+        return match operator {
+            "in" => Some(Expression::In(key, values.collect())),
+            "notin" => Some(Expression::NotIn(key, values.collect())),
+            _ => None,
+        };
+    }
+    for (operator, build) in [
+        ("!=", Expression::NotEqual as fn(String, String) -> Expression),
+        ("==", Expression::Equal),
+        ("=", Expression::Equal),
+    ] {
+        if let Some((key, value)) = part.split_once(operator) {
+            return Some(build(key.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+    match part.strip_prefix('!') {
+        Some(key) => Some(Expression::DoesNotExist(key.trim().to_owned())),
+        None => Some(Expression::Exists(part.to_owned())),
+    }
+}
+
+/// A field selector on the one field that Ripcord asks by.
+pub(crate) fn fits_field(text: &str, object: &Value) -> Result<bool, Failure> {
+    match text.split_once('=') {
+        Some(("involvedObject.uid", uid)) => Ok(json::text(object, "/involvedObject/uid") == uid),
+        _ => Err(Failure::bad_request(format!(
+            "field selector not supported: {text}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_selector_that_can_not_be_read_is_refused_and_not_taken_for_everything() {
+        for text in ["a in b", "a near (b)", "a in (b"] {
+            assert!(labels(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn both_kinds_of_requirements_count() {
+        let object = json!({"metadata": {"labels": {"app": "web", "tier": "a"}}});
+        for (text, fit) in [
+            ("", true),
+            ("app=web", true),
+            ("app==web,tier in (a, b)", true),
+            ("app!=web", false),
+            ("tier notin (a)", false),
+            ("app,!old", true),
+            ("!app", false),
+        ] {
+            assert_eq!(fits(&labels(text).unwrap(), &object), fit, "{text}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What a Deployment says of itself: counts and the conditions Available and Progressing (`sync.go`, `progress.go`).
+
+use super::super::super::api::resources::DEPLOYMENTS;
+use super::super::super::json;
+use super::{Rollout, Sets};
+use crate::domain::time::since;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+/// Whether every wanted pod is there, new and available, and the controller has seen all that was asked.
+pub(super) fn complete(deployment: &Value) -> bool {
+    let wanted = json::number(deployment, "/spec/replicas");
+    let counts = ["updatedReplicas", "replicas", "availableReplicas"];
+    counts
+        .iter()
+        .all(|count| json::number(deployment, &format!("/status/{count}")) == wanted)
+        && json::number(deployment, "/status/observedGeneration")
+            >= json::number(deployment, "/metadata/generation")
+}
+
+impl Rollout<'_> {
+    /// Writes the status.
+    pub(super) fn report(&mut self, sets: &Sets) {
+        let before = self.deployment.clone();
+        let all = || sets.new.iter().chain(&sets.old);
+        let sum = |pointer: &str| all().map(|set| json::number(set, pointer)).sum::<i64>();
+        let available = sum("/status/availableReplicas");
+        let updated = sets
+            .new
+            .as_ref()
+            .map_or(0, |new| json::number(new, "/status/replicas"));
+        let mut status = json!({
+            "observedGeneration": json::number(&before, "/metadata/generation"),
+            "conditions": json::list(&before, "/status/conditions"),
+        });
+        for (field, count) in [
+            ("/replicas", sum("/status/replicas")),
+            ("/updatedReplicas", updated),
+            ("/readyReplicas", sum("/status/readyReplicas")),
+            ("/availableReplicas", available),
+            ("/unavailableReplicas", (sum("/spec/replicas") - available).max(0)),
+        ] {
+            // Zeros are left out.
+            if count > 0 {
+                json::set(&mut status, field, count);
+            }
+        }
+        json::set(&mut self.deployment, "/status", status);
+        self.available(available);
+        self.estimate(&before, sets);
+        self.deployment = self.store.put(DEPLOYMENTS, self.deployment.clone());
+    }
+
+    fn available(&mut self, available: i64) {
+        if available >= self.wanted() - self.unavailable() {
+            let message = "Deployment has minimum availability.";
+            self.condition("Available", "True", "MinimumReplicasAvailable", message);
+        } else {
+            let message = "Deployment does not have minimum availability.";
+            self.condition("Available", "False", "MinimumReplicasUnavailable", message);
+        }
+    }
+
+    /// Progress, completion or the lack of both (`syncRolloutStatus`).
+    fn estimate(&mut self, before: &Value, sets: &Sets) {
+        let reason = self.progressing("reason");
+        let count = |object: &Value, field: &str| json::number(object, &format!("/status/{field}"));
+        let now = &self.deployment;
+        let settled = count(now, "replicas") == count(now, "updatedReplicas")
+            && reason == "NewReplicaSetAvailable";
+        let paused = json::flag(now, "/spec/paused");
+        let Some(new) = sets.new.as_ref().filter(|_| !settled && !paused) else {
+            return;
+        };
+        let name = json::text(new, "/metadata/name");
+        let old = |object: &Value| count(object, "replicas") - count(object, "updatedReplicas");
+        let more = |field: &str| count(now, field) > count(before, field);
+        if complete(now) {
+            let message = format!("ReplicaSet \"{name}\" has successfully progressed.");
+            self.progress("True", "NewReplicaSetAvailable", &message);
+        } else if more("updatedReplicas")
+            || more("readyReplicas")
+            || more("availableReplicas")
+            || old(now) < old(before)
+        {
+            let message = format!("ReplicaSet \"{name}\" is progressing.");
+            self.progress("True", "ReplicaSetUpdated", &message);
+        } else if self.timed_out(&reason) {
+            let message = format!("ReplicaSet \"{name}\" has timed out progressing.");
+            self.progress("False", "ProgressDeadlineExceeded", &message);
+        }
+    }
+
+    fn timed_out(&self, reason: &str) -> bool {
+        if reason.is_empty() || reason == "NewReplicaSetAvailable" {
+            return false;
+        }
+        let deadline = json::number(&self.deployment, "/spec/progressDeadlineSeconds");
+        let last = self.progressing("lastUpdateTime").parse();
+        reason != "ProgressDeadlineExceeded"
+            && last.is_ok_and(|last| {
+                since(last, self.store.now()) >= SignedDuration::from_secs(deadline)
+            })
+    }
+
+    fn progressing(&self, field: &str) -> String {
+        json::list(&self.deployment, "/status/conditions")
+            .iter()
+            .find(|condition| json::text(condition, "/type") == "Progressing")
+            .map(|condition| json::text(condition, &format!("/{field}")).to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Sets the condition Progressing; progress counts even where it is said in the same words.
+    pub(super) fn progress(&mut self, status: &str, reason: &str, message: &str) {
+        if self.progressing("reason") == reason && reason == "ReplicaSetUpdated" {
+            self.touch();
+        }
+        self.condition("Progressing", status, reason, message);
+    }
+
+    fn touch(&mut self) {
+        let now = self.store.stamp();
+        for condition in self.conditions() {
+            if json::text(condition, "/type") == "Progressing" {
+                json::set(condition, "/lastUpdateTime", now.as_str());
+            }
+        }
+    }
+
+    fn conditions(&mut self) -> impl Iterator<Item = &mut Value> {
+        json::default(&mut self.deployment, "/status/conditions", json!([]));
+        self.deployment
+            .pointer_mut("/status/conditions")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+    }
+
+    /// The transition time moves with the status alone, and nothing moves where status and reason stay (`SetDeploymentCondition`).
+    fn condition(&mut self, kind: &str, status: &str, reason: &str, message: &str) {
+        let now = self.store.stamp();
+        let mut fresh = json!({
+            "type": kind,
+            "status": status,
+            "lastUpdateTime": now,
+            "lastTransitionTime": now,
+            "reason": reason,
+            "message": message,
+        });
+        let live = self
+            .conditions()
+            .find(|condition| json::text(condition, "/type") == kind);
+        if let Some(live) = live {
+            if json::text(live, "/status") == status {
+                if json::text(live, "/reason") == reason {
+                    return;
+                }
+                let transition = json::text(live, "/lastTransitionTime");
+                json::set(&mut fresh, "/lastTransitionTime", transition);
+            }
+            *live = fresh;
+        } else if let Some(conditions) = self
+            .deployment
+            .pointer_mut("/status/conditions")
+            .and_then(Value::as_array_mut)
+        {
+            conditions.push(fresh);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! One container's life: its image, its runs, and the pauses between them (Kubernetes `pkg/kubelet/images/image_manager.go`,
+//! `pkg/kubelet/kuberuntime/kuberuntime_manager.go`).
+
+use super::super::super::json;
+use super::super::programs::{Behaviour, Programs};
+use super::super::recorder::Told;
+use super::super::registry::{Reference, Registry};
+use super::back_off::BackOff;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// How often a pod worker looks at a pod that has trouble: 10 s with up to half of it more (`pod_workers.go`), as seen in the fixtures.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(12);
+/// How long a pull takes that succeeds.
+const PULL: SignedDuration = SignedDuration::from_secs(2);
+/// After its own news (a first failed pull, a container that ended) the worker looks again this soon.
+const SOON: SignedDuration = SignedDuration::from_secs(1);
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) container_id: String,
+    pub(super) code: i64,
+    pub(super) started: Timestamp,
+    pub(super) finished: Timestamp,
+}
+
+/// What a container does now.
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    Waiting {
+        reason: &'static str,
+        message: String,
+    },
+    Pulling {
+        began: Timestamp,
+    },
+    Running {
+        since: Timestamp,
+        ready_at: Timestamp,
+        ends: Option<(Timestamp, i64)>,
+    },
+    Ended,
+}
+
+/// One container of one pod, as the kubelet knows it.
+#[derive(Debug)]
+pub(super) struct Container {
+    pub(super) name: String,
+    pub(super) stage: Stage,
+    pub(super) restarts: i64,
+    /// The newest run that is over, and the one before it.
+    pub(super) ended: Option<Ended>,
+    pub(super) before: Option<Ended>,
+    pub(super) container_id: String,
+    pub(super) image: Option<Reference>,
+    log: Option<Vec<String>>,
+    previous_log: Option<Vec<String>>,
+    look_at: Timestamp,
+    crashes: BackOff,
+    pulls: BackOff,
+    pull_error: String,
+}
+
+/// The world around a container.
+pub(super) struct Surroundings<'a> {
+    pub(super) now: Timestamp,
+    pub(super) registry: &'a Registry,
+    pub(super) programs: &'a Programs,
+    /// The images on the node.
+    pub(super) images: &'a mut BTreeSet<String>,
+    /// `web-1_lab30(uid)`, as messages name the pod.
+    pub(super) pod: &'a str,
+    pub(super) fresh_id: &'a mut dyn FnMut() -> String,
+    pub(super) told: &'a mut Vec<(String, Told<'static>)>,
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.checked_add(by).unwrap_or(now)
+}
+
+impl Container {
+    pub(super) fn new(spec: &Value, first_look: Timestamp) -> Self {
+        Self {
+            name: json::text(spec, "/name").to_owned(),
+            stage: Stage::Waiting {
+                reason: "ContainerCreating",
+                message: String::new(),
+            },
+            restarts: 0,
+            ended: None,
+            before: None,
+            container_id: String::new(),
+            image: None,
+            log: None,
+            previous_log: None,
+            look_at: first_look,
+            crashes: BackOff::default(),
+            pulls: BackOff::default(),
+            pull_error: String::new(),
+        }
+    }
+
+    pub(super) fn is_ready(&self, now: Timestamp) -> bool {
+        matches!(self.stage, Stage::Running { ready_at, .. } if ready_at <= now)
+    }
+
+    /// The log of the newest run, or of the one before, by the kubelet's rules of what can be asked for when.
+    pub(super) fn log(&self, previous: bool) -> Option<&[String]> {
+        let newest = self.log.as_deref();
+        match (&self.stage, previous) {
+            // What ended last stands in `lastState` while it waits: both questions mean the same run.
+            (Stage::Waiting { .. } | Stage::Pulling { .. }, _) => {
+                self.ended.as_ref().and(newest)
+            }
+            (Stage::Running { .. } | Stage::Ended, false) => newest,
+            (Stage::Running { .. } | Stage::Ended, true) => self.previous_log.as_deref(),
+        }
+    }
+
+    /// Goes on as far as it can at this moment.
+    pub(super) fn step(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
+        match self.stage {
+            Stage::Running {
+                since,
+                ends: Some((at, code)),
+                ..
+            } if at < around.now => self.end(since, at, code, around.now),
+            Stage::Pulling { began } if later(began, PULL) <= around.now => {
+                self.pulled(spec, around);
+            }
+            Stage::Waiting { .. } | Stage::Ended if self.look_at <= around.now => {
+                self.look(spec, around);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, started: Timestamp, finished: Timestamp, code: i64, now: Timestamp) {
+        self.before = self.ended.replace(Ended {
+            container_id: self.container_id.clone(),
+            code,
+            started,
+            finished,
+        });
+        self.stage = Stage::Ended;
+        self.look_at = later(now, SOON);
+    }
+
+    /// The pod worker's turn: start it, or say why not.
+    fn look(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
+        self.look_at = later(around.now, LOOK_AGAIN);
+        if let Some(ended) = &self.ended {
+            let finished = ended.finished;
+            if self.crashes.blocks_since(finished, around.now) {
+                return self.wait_after_crash(around);
+            }
+            self.crashes.next(finished, around.now);
+        }
+        self.fetch(spec, around);
+    }
+
+    fn wait_after_crash(&mut self, around: &mut Surroundings<'_>) {
+        let (name, pod) = (&self.name, around.pod);
+        let message = format!(
+            "back-off {} restarting failed container={name} pod={pod}",
+            self.crashes.text()
+        );
+        let told = format!("Back-off restarting failed container {name} in pod {pod}");
+        self.tell(around, "Warning", "BackOff", told);
+        self.stage = Stage::Waiting {
+            reason: "CrashLoopBackOff",
+            message,
+        };
+    }
+
+    fn fetch(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
+        let written = json::text(spec, "/image");
+        let reference = match Reference::parse(written) {
+            Ok(reference) => reference,
+            Err(why) => {
+                self.tell(around, "Warning", "InspectFailed", why.clone());
+                return self.refuse(around, "InvalidImageName", why);
+            }
+        };
+        let policy = json::text(spec, "/imagePullPolicy");
+        let present = around.images.contains(&reference.whole);
+        if present && policy != "Always" {
+            let told = format!("Container image \"{written}\" already present on machine");
+            self.tell(around, "Normal", "Pulled", told);
+            self.image = Some(reference);
+            return self.start(spec, around);
+        }
+        if policy == "Never" {
+            let why = format!("Container image \"{written}\" is not present with pull policy of Never");
+            self.tell(around, "Warning", "ErrImageNeverPull", why.clone());
+            return self.refuse(around, "ErrImageNeverPull", why);
+        }
+        if self.pulls.blocks(around.now) {
+            let told = format!("Back-off pulling image \"{written}\"");
+            let message = format!("{told}: ErrImagePull: {}", self.pull_error);
+            self.tell(around, "Normal", "BackOff", told);
+            return self.refuse(around, "ImagePullBackOff", message);
+        }
+        self.tell(around, "Normal", "Pulling", format!("Pulling image \"{written}\""));
+        match around.registry.pull(&reference) {
+            Ok(()) => {
+                self.image = Some(reference);
+                self.stage = Stage::Pulling { began: around.now };
+            }
+            Err(error) => {
+                let told = format!("Failed to pull image \"{written}\": {error}");
+                self.tell(around, "Warning", "Failed", told);
+                if self.pull_error.is_empty() {
+                    self.look_at = later(around.now, SOON);
+                }
+                self.pulls.next(around.now, around.now);
+                self.pull_error.clone_from(&error);
+                self.refuse(around, "ErrImagePull", error);
+            }
+        }
+    }
+
+    fn refuse(&mut self, around: &mut Surroundings<'_>, reason: &'static str, message: String) {
+        self.tell(around, "Warning", "Failed", format!("Error: {reason}"));
+        self.stage = Stage::Waiting { reason, message };
+    }
+
+    fn pulled(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
+        let written = json::text(spec, "/image");
+        let took = PULL.as_secs();
+        let told =
+            format!("Successfully pulled image \"{written}\" in {took}s ({took}s including waiting)");
+        self.tell(around, "Normal", "Pulled", told);
+        if let Some(image) = &self.image {
+            around.images.insert(image.whole.clone());
+        }
+        self.start(spec, around);
+    }
+
+    fn start(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
+        let now = around.now;
+        let name = self.name.clone();
+        self.tell(around, "Normal", "Created", format!("Created container: {name}"));
+        self.tell(around, "Normal", "Started", format!("Started container {name}"));
+        self.restarts += i64::from(self.ended.is_some());
+        self.container_id = format!("containerd://{}", (around.fresh_id)());
+        self.previous_log = self.log.take();
+        let (lines, ends, ready_after) = match around.programs.behaviour(spec) {
+            Behaviour::Serves { ready_after } => (Vec::new(), None, ready_after),
+            Behaviour::Exits { after, code, lines } => {
+                let at = later(now, SignedDuration::from_secs(after));
+                (lines, Some((at, code)), 0)
+            }
+        };
+        self.log = Some(lines);
+        // Without a probe a container is ready as soon as it runs.
+        let ready_at = if spec.get("readinessProbe").is_some() {
+            let delay = json::number(spec, "/readinessProbe/initialDelaySeconds");
+            later(now, SignedDuration::from_secs(ready_after.max(delay)))
+        } else {
+            now
+        };
+        self.stage = Stage::Running {
+            since: now,
+            ready_at,
+            ends,
+        };
+    }
+
+    fn tell(
+        &self,
+        around: &mut Surroundings<'_>,
+        kind: &'static str,
+        reason: &'static str,
+        message: String,
+    ) {
+        let told = Told {
+            container: "",
+            kind,
+            reason,
+            message,
+        };
+        around.told.push((self.name.clone(), told));
+    }
+}

@@ -1,0 +1,158 @@
+//! The ReplicaSet controller (Kubernetes `pkg/controller/replicaset/replica_set.go`): as many pods as are asked for, and their counts.
+
+use super::super::api::admit_pod;
+use super::super::api::resources::{PODS, REPLICA_SETS};
+use super::super::api::store::Store;
+use super::super::json;
+use super::kubelet::NODE;
+use super::recorder::{self, Recorder, Reporter, Told};
+use crate::domain::time::{since, whole_seconds};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+const REPORTER: Reporter = Reporter {
+    component: "replicaset-controller",
+    host: "",
+};
+
+/// Works on every ReplicaSet once.
+pub(super) fn sync_all(store: &mut Store, recorder: &mut Recorder) {
+    let all: Vec<Value> = store.list(REPLICA_SETS, None).cloned().collect();
+    for replica_set in all {
+        let pods = pods_of(store, &replica_set);
+        scale(store, recorder, &replica_set, &pods);
+        count(store, replica_set);
+    }
+}
+
+/// Those that are not going.
+fn pods_of(store: &Store, replica_set: &Value) -> Vec<Value> {
+    let namespace = json::text(replica_set, "/metadata/namespace");
+    let uid = json::text(replica_set, "/metadata/uid");
+    let mut pods = store.controlled_by(PODS, namespace, uid);
+    pods.retain(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+    pods
+}
+
+fn scale(store: &mut Store, recorder: &mut Recorder, replica_set: &Value, pods: &[Value]) {
+    let wanted = usize::try_from(json::number(replica_set, "/spec/replicas")).unwrap_or(0);
+    for _ in pods.len()..wanted {
+        create(store, recorder, replica_set);
+    }
+    let too_many = pods.len().saturating_sub(wanted);
+    let mut pods = pods.to_vec();
+    // Who goes first (`controller_utils.go`, ActivePodsWithRanks): pending before running, not ready before ready, more restarts, newer.
+    pods.sort_by_key(|pod| {
+        (
+            json::text(pod, "/status/phase") == "Running",
+            json::condition_since(pod, "Ready").is_some(),
+            -restarts(pod),
+            std::cmp::Reverse(json::time(pod, "/metadata/creationTimestamp")),
+        )
+    });
+    for pod in pods.into_iter().take(too_many) {
+        delete(store, recorder, replica_set, pod);
+    }
+}
+
+fn restarts(pod: &Value) -> i64 {
+    let statuses = json::list(pod, "/status/containerStatuses");
+    statuses
+        .iter()
+        .map(|status| json::number(status, "/restartCount"))
+        .sum()
+}
+
+fn create(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
+    let owner = json::text(replica_set, "/metadata/name");
+    let suffix = store.fresh_suffix();
+    let mut pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": format!("{owner}-{suffix}"),
+            "generateName": format!("{owner}-"),
+            "namespace": json::text(replica_set, "/metadata/namespace"),
+            "labels": replica_set.pointer("/spec/template/metadata/labels"),
+            "ownerReferences": [{
+                "apiVersion": "apps/v1",
+                "kind": "ReplicaSet",
+                "name": owner,
+                "uid": json::text(replica_set, "/metadata/uid"),
+                "controller": true,
+                "blockOwnerDeletion": true,
+            }],
+        },
+        "spec": replica_set.pointer("/spec/template/spec"),
+        "status": {"phase": "Pending"},
+    });
+    if let Some(annotations) = replica_set.pointer("/spec/template/metadata/annotations") {
+        json::set(&mut pod, "/metadata/annotations", annotations.clone());
+    }
+    let volume = store.fresh_suffix();
+    admit_pod(&mut pod, &volume, NODE);
+    let Ok(pod) = store.create(PODS, pod) else {
+        return;
+    };
+    recorder::scheduled(store, &pod, NODE);
+    tell(store, recorder, replica_set, "SuccessfulCreate", "Created", &pod);
+}
+
+/// Asks the kubelet to end it.
+fn delete(store: &mut Store, recorder: &mut Recorder, replica_set: &Value, mut pod: Value) {
+    let grace = json::number(&pod, "/spec/terminationGracePeriodSeconds");
+    let now = store.now();
+    let then = now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now);
+    let then = whole_seconds(then).to_string();
+    json::set(&mut pod, "/metadata/deletionTimestamp", then);
+    json::set(&mut pod, "/metadata/deletionGracePeriodSeconds", grace);
+    let pod = store.put(PODS, pod);
+    tell(store, recorder, replica_set, "SuccessfulDelete", "Deleted", &pod);
+}
+
+fn tell(
+    store: &mut Store,
+    recorder: &mut Recorder,
+    replica_set: &Value,
+    reason: &'static str,
+    what: &str,
+    pod: &Value,
+) {
+    let told = Told {
+        container: "",
+        kind: "Normal",
+        reason,
+        message: format!("{what} pod: {}", json::text(pod, "/metadata/name")),
+    };
+    recorder.tell(store, replica_set, &REPORTER, told);
+}
+
+fn count(store: &mut Store, mut replica_set: Value) {
+    let pods = pods_of(store, &replica_set);
+    let now = store.now();
+    let needed = SignedDuration::from_secs(json::number(&replica_set, "/spec/minReadySeconds"));
+    let ready: Vec<_> = pods
+        .iter()
+        .filter_map(|pod| json::condition_since(pod, "Ready"))
+        .collect();
+    let available = ready
+        .iter()
+        .filter(|ready| since(**ready, now) >= needed)
+        .count();
+    let mut status = json!({
+        "replicas": pods.len(),
+        "observedGeneration": json::number(&replica_set, "/metadata/generation"),
+    });
+    // These three are left out where they are 0.
+    for (field, count) in [
+        ("/fullyLabeledReplicas", pods.len()),
+        ("/readyReplicas", ready.len()),
+        ("/availableReplicas", available),
+    ] {
+        if count > 0 {
+            json::set(&mut status, field, count);
+        }
+    }
+    json::set(&mut replica_set, "/status", status);
+    store.put(REPLICA_SETS, replica_set);
+}

@@ -1,0 +1,158 @@
+//! A simulated cluster, behind the real kube client and the same port to Prometheus, on virtual time: for `demo` and for tests. The daemon's
+//! own code runs on it unchanged.
+//!
+//! ```text
+//! platform::kube::Cluster -> kube::Client -> api (a tower service) -> store <- controllers, kubelet (once a second)
+//! platform::prometheus::PrometheusPort <- prometheus (every 5 s a scrape of the store)
+//! ```
+//!
+//! [`World::advance`] drives it: it sleeps from second to second on tokio's clock and lets the controllers work. On a paused clock and one
+//! thread the same story gives the same [`WriteLog`], byte for byte.
+//!
+//! # What is not modelled
+//! - API: watch, delete, leases, pagination, any patch but JSON Patch, `managedFields`, admission, validation of Deployments beyond selector
+//!   and containers, RBAC but for one switch (patching workloads). A request whose client has left before it is worked on never happens.
+//! - Workloads: StatefulSets, DaemonSets, Jobs; proportional scaling while a rollout is under way; hash collisions; pods in a failed phase;
+//!   garbage collection when an owner is deleted other than through [`World::delete`].
+//! - Kubelet: one node that never fails; init containers, sidecars, liveness and startup probes, out-of-memory kills, start errors, missing
+//!   ConfigMaps and mounts, scheduling failures; image garbage collection; pulls that hang. A pod stops within a second.
+//! - Events: they are merged, but never dropped, combined or expired.
+//! - Prometheus: no gaps, no staleness, no extrapolation, no second source (see [`World::prometheus_down`] and [`World::scrapes_stop`]).
+
+mod api;
+mod controllers;
+mod json;
+mod prometheus;
+mod verbs;
+
+pub use api::{After, Before, Call, Interference, Write, WriteLog};
+pub use controllers::{Behaviour, Program, Pull, Registry};
+pub use verbs::Refused;
+
+use crate::platform::CallObserver;
+use crate::platform::clock::Clock;
+use crate::platform::kube::Cluster;
+use crate::platform::prometheus::PrometheusPort;
+use api::store::Store;
+use api::{ApiServer, ApiState};
+use controllers::{Kubelet, Programs, Recorder};
+use jiff::Timestamp;
+use prometheus::{Scrapes, SimulatedPrometheus};
+use serde_json::Value;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often the controllers and the kubelet work.
+const TICK: Duration = Duration::from_secs(1);
+/// How many ticks lie between two scrapes.
+const TICKS_BETWEEN_SCRAPES: u64 = 5;
+
+/// Everything that there is.
+pub(crate) struct State {
+    pub(crate) api: ApiState,
+    pub(crate) recorder: Recorder,
+    pub(crate) kubelet: Kubelet,
+    pub(crate) registry: Registry,
+    pub(crate) programs: Programs,
+    pub(crate) scrapes: Scrapes,
+    began: Instant,
+    ticks: u64,
+}
+
+/// A handle to it. Never held across an await.
+pub(crate) type Shared = Arc<Mutex<State>>;
+
+pub(crate) fn locked(shared: &Shared) -> MutexGuard<'_, State> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A simulated cluster; a clone is the same one.
+#[derive(Clone)]
+pub struct World {
+    shared: Shared,
+    clock: Clock,
+}
+
+impl World {
+    /// An empty cluster whose clock shows that time now. `incidents` is the OpenAPI schema of the Incident CRD; `None` = it is not installed.
+    pub fn new(now: Timestamp, incidents: Option<Value>) -> Self {
+        let clock = Clock::starting_at(now);
+        let state = State {
+            api: ApiState {
+                store: Store::new(clock),
+                log: WriteLog::default(),
+                incidents,
+                may_patch: true,
+                interference: None,
+            },
+            recorder: Recorder::default(),
+            kubelet: Kubelet::default(),
+            registry: Registry::default(),
+            programs: Programs::default(),
+            scrapes: Scrapes::default(),
+            began: Instant::now(),
+            ticks: 0,
+        };
+        Self {
+            shared: Arc::new(Mutex::new(state)),
+            clock,
+        }
+    }
+
+    /// Its clock: the daemon's too.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// A client's handle to its API server, under a user agent.
+    pub fn cluster(&self, user_agent: &str, observer: Arc<dyn CallObserver>) -> Cluster {
+        let server = ApiServer {
+            shared: self.shared.clone(),
+            user_agent: user_agent.to_owned(),
+        };
+        Cluster::new(kube::Client::new(server, "default"), observer)
+    }
+
+    /// Its Prometheus.
+    pub fn prometheus(&self) -> Arc<dyn PrometheusPort> {
+        Arc::new(SimulatedPrometheus {
+            shared: self.shared.clone(),
+        })
+    }
+
+    /// Lets time pass. Everybody else who waits on tokio's clock goes on meanwhile.
+    pub async fn advance(&self, by: Duration) {
+        let until = Instant::now() + by;
+        loop {
+            let next = self.next_tick();
+            if next > until {
+                tokio::time::sleep_until(until).await;
+                return;
+            }
+            tokio::time::sleep_until(next).await;
+            self.tick();
+        }
+    }
+
+    fn next_tick(&self) -> Instant {
+        let state = locked(&self.shared);
+        let ticks = u32::try_from(state.ticks + 1).unwrap_or(u32::MAX);
+        state.began + TICK * ticks
+    }
+
+    fn tick(&self) {
+        let mut state = locked(&self.shared);
+        state.ticks += 1;
+        controllers::settle(&mut state);
+        if state.ticks.is_multiple_of(TICKS_BETWEEN_SCRAPES) {
+            let State { scrapes, api, .. } = &mut *state;
+            scrapes.scrape(&api.store);
+        }
+    }
+
+    /// Every request so far that asked for a change.
+    pub fn write_log(&self) -> WriteLog {
+        locked(&self.shared).api.log.clone()
+    }
+}

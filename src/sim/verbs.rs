@@ -1,0 +1,205 @@
+//! What people and the outside do to a simulated cluster.
+
+use super::api::failure::Failure;
+use super::api::resources::{DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS, Resource};
+use super::api::{Interference, Write, check_deployment, default_deployment, moved_generation};
+use super::controllers::{Program, Registry};
+use super::{State, World, json, locked};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Who a person is, in the write log.
+const PERSON: &str = "kubectl/v1.34.4";
+
+/// Why a person's change is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the simulated API server refuses it: {0}")]
+pub struct Refused(String);
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self(json::text(&failure.body(), "/message").to_owned())
+    }
+}
+
+impl World {
+    /// Makes a namespace.
+    pub fn namespace(&self, name: &str) {
+        let object = json!({"metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}}});
+        // One that is there stays.
+        let _ = locked(&self.shared).api.store.create(NAMESPACES, object);
+    }
+
+    /// Applies a Deployment's manifest, as `kubectl apply` does: what the manifest says counts, other labels and annotations stay.
+    ///
+    /// # Errors
+    /// When it is not a usable Deployment.
+    pub fn apply(&self, manifest: &Value) -> Result<Value, Refused> {
+        let mut state = locked(&self.shared);
+        let applied = apply(&mut state, manifest);
+        let status = applied.as_ref().map_or_else(|failure| failure.code, |_| 200);
+        let after = applied.as_ref().ok();
+        note(&mut state, "APPLY", DEPLOYMENTS, manifest, status, after);
+        Ok(applied?)
+    }
+
+    /// Sets an annotation (`None` takes it away) of a Deployment or, where no Deployment is named, of the namespace.
+    ///
+    /// # Errors
+    /// When there is no such object.
+    pub fn annotate(
+        &self,
+        namespace: &str,
+        deployment: Option<&str>,
+        key: &str,
+        value: Option<&str>,
+    ) -> Result<(), Refused> {
+        let mut state = locked(&self.shared);
+        let (resource, within, name) = match deployment {
+            Some(name) => (DEPLOYMENTS, namespace, name),
+            None => (NAMESPACES, "", namespace),
+        };
+        let before = state.api.store.get(resource, within, name).cloned();
+        let before = before.ok_or_else(|| Failure::not_found(resource, name))?;
+        let mut next = before.clone();
+        let mut annotations = json::strings(&before, "/metadata/annotations");
+        match value {
+            Some(value) => annotations.insert(key.to_owned(), value.to_owned()),
+            None => annotations.remove(key),
+        };
+        json::set(&mut next, "/metadata/annotations", json!(annotations));
+        if resource == DEPLOYMENTS {
+            moved_generation(&before, &mut next);
+        }
+        let after = state.api.store.put(resource, next);
+        note(&mut state, "ANNOTATE", resource, &json!({key: value}), 200, Some(&after));
+        Ok(())
+    }
+
+    /// Deletes a Deployment and everything that it owns, at once.
+    pub fn delete(&self, namespace: &str, deployment: &str) {
+        let mut state = locked(&self.shared);
+        let Some(gone) = state.api.store.delete(DEPLOYMENTS, namespace, deployment) else {
+            return;
+        };
+        let store = &mut state.api.store;
+        for set in store.controlled_by(REPLICA_SETS, namespace, json::text(&gone, "/metadata/uid")) {
+            for pod in store.controlled_by(PODS, namespace, json::text(&set, "/metadata/uid")) {
+                store.delete(PODS, namespace, json::text(&pod, "/metadata/name"));
+            }
+            store.delete(REPLICA_SETS, namespace, json::text(&set, "/metadata/name"));
+        }
+        note(&mut state, "DELETE", DEPLOYMENTS, &gone, 200, None);
+    }
+
+    /// Changes what the image registries do.
+    pub fn registry(&self, change: impl FnOnce(&mut Registry)) {
+        change(&mut locked(&self.shared).registry);
+    }
+
+    /// Says what a program does; the last one that fits counts.
+    pub fn program(&self, program: Program) {
+        locked(&self.shared).programs.add(program);
+    }
+
+    /// Whether clients may patch workloads.
+    pub fn may_patch(&self, allowed: bool) {
+        locked(&self.shared).api.may_patch = allowed;
+    }
+
+    /// Lets somebody interfere with every request from now on.
+    pub fn interfere(&self, with: Option<Arc<dyn Interference>>) {
+        locked(&self.shared).api.interference = with;
+    }
+
+    /// Prometheus goes away, or comes back. While it is away nothing is scraped.
+    pub fn prometheus_down(&self, down: bool) {
+        locked(&self.shared).scrapes.down = down;
+    }
+
+    /// Prometheus stays, but kube-state-metrics is scraped no more, or again.
+    pub fn scrapes_stop(&self, stop: bool) {
+        locked(&self.shared).scrapes.source_down = stop;
+    }
+
+    /// All objects of a kind in a namespace, as they are stored.
+    pub fn objects(&self, kind: &str, namespace: &str) -> Vec<Value> {
+        let state = locked(&self.shared);
+        let resource = Resource::of(&json!({"kind": kind}));
+        resource
+            .into_iter()
+            .flat_map(|resource| state.api.store.list(resource, Some(namespace)))
+            .cloned()
+            .collect()
+    }
+
+    /// One object, as it is stored.
+    pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        let resource = Resource::of(&json!({"kind": kind}))?;
+        let state = locked(&self.shared);
+        state.api.store.get(resource, namespace, name).cloned()
+    }
+}
+
+fn apply(state: &mut State, manifest: &Value) -> Result<Value, Failure> {
+    if Resource::of(manifest) != Some(DEPLOYMENTS) {
+        return Err(Failure::no_such_path());
+    }
+    let mut object = manifest.clone();
+    json::remove(&mut object, "/status");
+    default_deployment(&mut object);
+    check_deployment(&object)?;
+    let store = &mut state.api.store;
+    let namespace = json::text(&object, "/metadata/namespace");
+    let name = json::text(&object, "/metadata/name");
+    if store.get(NAMESPACES, "", namespace).is_none() {
+        return Err(Failure::not_found(NAMESPACES, namespace));
+    }
+    let Some(before) = store.get(DEPLOYMENTS, namespace, name).cloned() else {
+        return store.create(DEPLOYMENTS, object);
+    };
+    let mut next = before.clone();
+    for field in ["/metadata/labels", "/metadata/annotations"] {
+        let mut merged = json::strings(&before, field);
+        merged.extend(json::strings(&object, field));
+        if !merged.is_empty() {
+            json::set(&mut next, field, json!(merged));
+        }
+    }
+    let spec = object.pointer("/spec").cloned().unwrap_or_default();
+    json::set(&mut next, "/spec", spec);
+    moved_generation(&before, &mut next);
+    Ok(store.put(DEPLOYMENTS, next))
+}
+
+fn note(
+    state: &mut State,
+    verb: &str,
+    resource: &Resource,
+    body: &Value,
+    status: u16,
+    after: Option<&Value>,
+) {
+    let named = after.unwrap_or(body);
+    let namespace = json::text(named, "/metadata/namespace");
+    let name = json::text(named, "/metadata/name");
+    let version = resource.api_version();
+    let root = if resource.group.is_empty() { "api" } else { "apis" };
+    let path = if resource.namespaced {
+        format!("/{root}/{version}/namespaces/{namespace}/{}/{name}", resource.plural)
+    } else {
+        format!("/{root}/{version}/{}/{name}", resource.plural)
+    };
+    let resource_version = after.map(|after| json::text(after, "/metadata/resourceVersion"));
+    state.api.log.note(Write {
+        at: state.api.store.now(),
+        verb: verb.to_owned(),
+        path,
+        user_agent: PERSON.to_owned(),
+        field_manager: "kubectl".to_owned(),
+        dry_run: false,
+        body: body.clone(),
+        status,
+        resource_version: resource_version.unwrap_or_default().to_owned(),
+    });
+}
