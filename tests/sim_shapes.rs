@@ -1,0 +1,240 @@
+//! The simulation held to reality: what it makes has the fields of what the rig's cluster made, values aside.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use ripcord::sim::{Behaviour, Program, Pull, World};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+const WEB: &str = "ghcr.io/vlrrbn/lab30-web-metrics:0.2.1";
+const MISSING: &str = "ghcr.io/vlrrbn/lab30-web-metrics:does-not-exist";
+const REDIS: &str = "redis:7-alpine";
+const REDIS_WORDS: &str = "/bin/entrypoint.sh: exec: line 5: 9090: not found";
+const WEB_WORDS: &str = r#"Traceback: invalid REDIS_PORT "not-a-number": strconv.Atoi: parsing "not-a-number": invalid syntax"#;
+/// The captures were taken about two minutes after the workloads were made.
+const AGE: Duration = Duration::from_secs(112);
+
+fn fixture(name: &str) -> Value {
+    let path = format!(
+        "{}/tests/fixtures/faults/{name}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The same workload in the simulation, as old: its pod and the pod's events.
+async fn simulated(name: &str, container: Value) -> (Value, Vec<Value>) {
+    let world = World::new("2026-11-23T04:10:29Z".parse().unwrap(), None);
+    world.namespace("faults");
+    world.registry(|registry| {
+        registry.set(WEB, Pull::Exists);
+        registry.set(REDIS, Pull::Exists);
+    });
+    // The rig's node had these images; here another workload fetches them first.
+    for (name, image) in [("first-web", WEB), ("first-redis", REDIS)] {
+        world
+            .apply(&deployment(name, json!({"name": "app", "image": image})))
+            .unwrap();
+    }
+    world.program(
+        Program::that(Behaviour::crashes(127, REDIS_WORDS)).with_args(&["9090", "--save", "60", "1"]),
+    );
+    world.program(
+        Program::that(Behaviour::crashes(1, WEB_WORDS)).with_env("REDIS_PORT", "not-a-number"),
+    );
+    world.advance(Duration::from_secs(30)).await;
+    world.apply(&deployment(name, container)).unwrap();
+    world.advance(AGE).await;
+    let pods = world.objects("Pod", "faults");
+    let pod = pods
+        .into_iter()
+        .find(|pod| pod["metadata"]["labels"]["app"] == name)
+        .unwrap();
+    let mut events = world.objects("Event", "faults");
+    events.retain(|event| event["involvedObject"]["uid"] == pod["metadata"]["uid"]);
+    (pod, events)
+}
+
+fn deployment(name: &str, container: Value) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "faults"},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": {
+            "metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}},
+    })
+}
+
+/// Every path with the type of what is there; the items of a list are one path.
+fn shape(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            if map.is_empty() {
+                found.insert(format!("{path}: {{}}"));
+            }
+            for (key, value) in map {
+                shape(value, &format!("{path}.{key}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                shape(item, &format!("{path}[]"), found);
+            }
+        }
+        Value::Null => drop(found.insert(format!("{path}: null"))),
+        Value::Bool(_) => drop(found.insert(format!("{path}: switch"))),
+        Value::Number(_) => drop(found.insert(format!("{path}: number"))),
+        Value::String(_) => drop(found.insert(format!("{path}: text"))),
+    }
+}
+
+fn shape_of(value: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    shape(value, "", &mut found);
+    found
+}
+
+/// Events by what they say, with names and numbers of this pod taken out.
+fn events_by_words(events: &[Value], pod: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let own = |field: &str| pod["metadata"][field].as_str().unwrap().to_owned();
+    events
+        .iter()
+        .map(|event| {
+            let text = |field: &str| event[field].as_str().unwrap_or_default();
+            let message = text("message")
+                .replace(&own("uid"), "UID")
+                .replace(&own("name"), "POD");
+            let words = format!(
+                "{} {} {} {message}",
+                text("type"),
+                text("reason"),
+                text("reportingComponent")
+            );
+            (words, shape_of(event))
+        })
+        .collect()
+}
+
+/// A back-off that differs by one doubling says the same.
+fn waiting(pod: &Value) -> (String, String) {
+    let waiting = &pod["status"]["containerStatuses"][0]["state"]["waiting"];
+    let uid = pod["metadata"]["uid"].as_str().unwrap();
+    let name = pod["metadata"]["name"].as_str().unwrap();
+    let message = waiting["message"].as_str().unwrap();
+    (
+        waiting["reason"].as_str().unwrap().to_owned(),
+        message.replace(uid, "UID").replace(name, "POD"),
+    )
+}
+
+fn counts(events: &[Value]) -> BTreeMap<String, i64> {
+    events
+        .iter()
+        .filter_map(|event| {
+            let message = event["message"].as_str()?;
+            let first: String = message.chars().take(14).collect();
+            Some((first, event["count"].as_i64()?))
+        })
+        .collect()
+}
+
+async fn held_to(name: &str, container: Value) {
+    let real = fixture(name);
+    let (pod, events) = simulated(name, container).await;
+    let real_events = real["events"].as_array().unwrap();
+    assert_eq!(shape_of(&pod), shape_of(&real["pod"]), "{name}: the pod");
+    assert_eq!(
+        events_by_words(&events, &pod),
+        events_by_words(real_events, &real["pod"]),
+        "{name}: the events"
+    );
+    assert_eq!(waiting(&pod), waiting(&real["pod"]), "{name}: what it waits for");
+    for (field, status) in [("phase", "/status/phase"), ("quality", "/status/qosClass")] {
+        assert_eq!(pod.pointer(status), real["pod"].pointer(status), "{name}: {field}");
+    }
+    let restarts = "/status/containerStatuses/0/restartCount";
+    assert_eq!(pod.pointer(restarts), real["pod"].pointer(restarts), "{name}: restarts");
+    let conditions = |pod: &Value| -> Vec<(String, String, String)> {
+        let conditions = pod["status"]["conditions"].as_array().unwrap().clone();
+        let text = |condition: &Value, field: &str| condition[field].as_str().unwrap_or("").to_owned();
+        conditions
+            .iter()
+            .map(|condition| {
+                (
+                    text(condition, "type"),
+                    text(condition, "status"),
+                    text(condition, "message"),
+                )
+            })
+            .collect()
+    };
+    assert_eq!(conditions(&pod), conditions(&real["pod"]), "{name}: conditions");
+    let (simulated, real) = (counts(&events), counts(real_events));
+    for (words, count) in &real {
+        let difference = (simulated[words] - count).abs();
+        assert!(difference <= 3, "{name}: `{words}` {} times, really {count}", simulated[words]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_does_not_exist_looks_as_on_the_rig() {
+    let container = json!({"name": "app", "image": MISSING, "imagePullPolicy": "Always"});
+    held_to("image-not-found", container).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn arguments_that_crash_look_as_on_the_rig() {
+    let container = json!({"name": "app", "image": REDIS, "args": ["9090", "--save", "60", "1"]});
+    held_to("bad-args", container).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_that_crashes_looks_as_on_the_rig() {
+    let env = json!([{"name": "REDIS_PORT", "value": "not-a-number"}]);
+    let container = json!({"name": "app", "image": WEB, "env": env});
+    held_to("bad-env", container).await;
+}
+
+/// Pull failures whose words are kept; host names of the rig's own broken registries aside.
+#[tokio::test(start_paused = true)]
+async fn other_failures_of_registries_say_what_the_rigs_said() {
+    let cases = [
+        ("registry-401", Pull::Unauthorized),
+        ("registry-403", Pull::Forbidden),
+        ("registry-429", Pull::RateLimited),
+        ("registry-503", Pull::Unavailable),
+        ("registry-refused", Pull::Refused),
+        ("registry-no-such-host", Pull::NoSuchHost),
+    ];
+    for (name, pull) in cases {
+        let real = fixture(name);
+        let image = real["pod"]["spec"]["containers"][0]["image"].as_str().unwrap();
+        let world = World::new("2026-11-23T04:10:29Z".parse().unwrap(), None);
+        world.namespace("faults");
+        world.registry(|registry| registry.set(image, pull));
+        let container = json!({"name": "app", "image": image});
+        world.apply(&deployment(name, container)).unwrap();
+        world.advance(Duration::from_secs(10)).await;
+        let failed = |events: &[Value]| {
+            let texts = events.iter().filter_map(|event| event["message"].as_str());
+            let mut texts = texts.filter(|text| text.starts_with("Failed to pull image"));
+            words(texts.next().unwrap())
+        };
+        let events = world.objects("Event", "faults");
+        assert_eq!(failed(&events), failed(real["events"].as_array().unwrap()), "{name}");
+    }
+}
+
+/// Addresses and URLs are the rig's own.
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace()
+        .filter(|word| !word.contains("http") && !word.chars().any(|c| c.is_ascii_digit()))
+        .filter(|word| !word.contains("faulty.test"))
+        .map(str::to_owned)
+        .collect()
+}
