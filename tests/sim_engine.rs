@@ -41,7 +41,10 @@ fn one_write_with_its_intent_before(lab: &Lab) {
             && write.body["status"]["phase"] == "Acting"
             && write.body["status"]["plan"]["actionId"] == action
     };
-    assert!(log.writes()[..*place].iter().any(|write| intent(&write)), "{log}");
+    assert!(
+        log.writes()[..*place].iter().any(|write| intent(&write)),
+        "{log}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,7 +63,8 @@ async fn a_healthy_workloads_alert_writes_nothing_to_it() {
 async fn a_registry_that_can_not_be_reached_is_not_the_revisions_fault() {
     let lab = Lab::healthy("enforce").await;
     lab.advance(15).await;
-    lab.world.registry(|registry| registry.set_host("ghcr.io", Pull::Refused));
+    lab.world
+        .registry(|registry| registry.set_host("ghcr.io", Pull::Refused));
     lab.break_web();
     lab.advance(60).await;
     assert_eq!(lab.alert(WEB).await, 200);
@@ -125,7 +129,10 @@ async fn whole_story() -> String {
     assert_eq!(lab.alert(WEB).await, 200);
     lab.advance(A_WHILE).await;
     let incidents = lab.world.objects("Incident", lab::NAMESPACE);
-    let outcomes: Vec<&Value> = incidents.iter().map(|one| &one["status"]["outcome"]).collect();
+    let outcomes: Vec<&Value> = incidents
+        .iter()
+        .map(|one| &one["status"]["outcome"])
+        .collect();
     assert_eq!(outcomes, ["Recovered", "Recovered"]);
     lab.stop().await.write_log().to_string()
 }

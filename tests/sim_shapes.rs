@@ -39,17 +39,18 @@ async fn simulated(name: &str, container: Value) -> (Value, Vec<Value>) {
     // The rig's node had these images; here another workload fetches them first.
     for (name, image) in [("first-web", WEB), ("first-redis", REDIS)] {
         world
-            .apply(&deployment(name, json!({"name": "app", "image": image})))
+            .apply(&deployment(name, &json!({"name": "app", "image": image})))
             .unwrap();
     }
     world.program(
-        Program::that(Behaviour::crashes(127, REDIS_WORDS)).with_args(&["9090", "--save", "60", "1"]),
+        Program::that(Behaviour::crashes(127, REDIS_WORDS))
+            .with_args(&["9090", "--save", "60", "1"]),
     );
     world.program(
         Program::that(Behaviour::crashes(1, WEB_WORDS)).with_env("REDIS_PORT", "not-a-number"),
     );
     world.advance(Duration::from_secs(30)).await;
-    world.apply(&deployment(name, container)).unwrap();
+    world.apply(&deployment(name, &container)).unwrap();
     world.advance(AGE).await;
     let pods = world.objects("Pod", "faults");
     let pod = pods
@@ -61,7 +62,7 @@ async fn simulated(name: &str, container: Value) -> (Value, Vec<Value>) {
     (pod, events)
 }
 
-fn deployment(name: &str, container: Value) -> Value {
+fn deployment(name: &str, container: &Value) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": name, "namespace": "faults"},
@@ -153,15 +154,28 @@ async fn held_to(name: &str, container: Value) {
         events_by_words(real_events, &real["pod"]),
         "{name}: the events"
     );
-    assert_eq!(waiting(&pod), waiting(&real["pod"]), "{name}: what it waits for");
+    assert_eq!(
+        waiting(&pod),
+        waiting(&real["pod"]),
+        "{name}: what it waits for"
+    );
     for (field, status) in [("phase", "/status/phase"), ("quality", "/status/qosClass")] {
-        assert_eq!(pod.pointer(status), real["pod"].pointer(status), "{name}: {field}");
+        assert_eq!(
+            pod.pointer(status),
+            real["pod"].pointer(status),
+            "{name}: {field}"
+        );
     }
     let restarts = "/status/containerStatuses/0/restartCount";
-    assert_eq!(pod.pointer(restarts), real["pod"].pointer(restarts), "{name}: restarts");
+    assert_eq!(
+        pod.pointer(restarts),
+        real["pod"].pointer(restarts),
+        "{name}: restarts"
+    );
     let conditions = |pod: &Value| -> Vec<(String, String, String)> {
         let conditions = pod["status"]["conditions"].as_array().unwrap().clone();
-        let text = |condition: &Value, field: &str| condition[field].as_str().unwrap_or("").to_owned();
+        let text =
+            |condition: &Value, field: &str| condition[field].as_str().unwrap_or("").to_owned();
         conditions
             .iter()
             .map(|condition| {
@@ -173,11 +187,19 @@ async fn held_to(name: &str, container: Value) {
             })
             .collect()
     };
-    assert_eq!(conditions(&pod), conditions(&real["pod"]), "{name}: conditions");
+    assert_eq!(
+        conditions(&pod),
+        conditions(&real["pod"]),
+        "{name}: conditions"
+    );
     let (simulated, real) = (counts(&events), counts(real_events));
     for (words, count) in &real {
         let difference = (simulated[words] - count).abs();
-        assert!(difference <= 3, "{name}: `{words}` {} times, really {count}", simulated[words]);
+        assert!(
+            difference <= 3,
+            "{name}: `{words}` {} times, really {count}",
+            simulated[words]
+        );
     }
 }
 
@@ -213,12 +235,14 @@ async fn other_failures_of_registries_say_what_the_rigs_said() {
     ];
     for (name, pull) in cases {
         let real = fixture(name);
-        let image = real["pod"]["spec"]["containers"][0]["image"].as_str().unwrap();
+        let image = real["pod"]["spec"]["containers"][0]["image"]
+            .as_str()
+            .unwrap();
         let world = World::new("2026-11-23T04:10:29Z".parse().unwrap(), None);
         world.namespace("faults");
         world.registry(|registry| registry.set(image, pull));
         let container = json!({"name": "app", "image": image});
-        world.apply(&deployment(name, container)).unwrap();
+        world.apply(&deployment(name, &container)).unwrap();
         world.advance(Duration::from_secs(10)).await;
         let failed = |events: &[Value]| {
             let texts = events.iter().filter_map(|event| event["message"].as_str());
@@ -226,7 +250,11 @@ async fn other_failures_of_registries_say_what_the_rigs_said() {
             words(texts.next().unwrap())
         };
         let events = world.objects("Event", "faults");
-        assert_eq!(failed(&events), failed(real["events"].as_array().unwrap()), "{name}");
+        assert_eq!(
+            failed(&events),
+            failed(real["events"].as_array().unwrap()),
+            "{name}"
+        );
     }
 }
 

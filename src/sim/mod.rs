@@ -35,7 +35,7 @@ use crate::platform::kube::Cluster;
 use crate::platform::prometheus::PrometheusPort;
 use api::store::Store;
 use api::{ApiServer, ApiState};
-use controllers::{Kubelet, Programs, Recorder};
+use controllers::{Kubelet, Programs, Recorder, Settled};
 use jiff::Timestamp;
 use prometheus::{Scrapes, SimulatedPrometheus};
 use serde_json::Value;
@@ -56,6 +56,7 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     pub(crate) programs: Programs,
     pub(crate) scrapes: Scrapes,
+    pub(crate) settled: Settled,
     began: Instant,
     ticks: u64,
 }
@@ -91,6 +92,7 @@ impl World {
             registry: Registry::default(),
             programs: Programs::default(),
             scrapes: Scrapes::default(),
+            settled: Settled::default(),
             began: Instant::now(),
             ticks: 0,
         };

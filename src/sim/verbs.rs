@@ -25,7 +25,8 @@ impl From<Failure> for Refused {
 impl World {
     /// Makes a namespace.
     pub fn namespace(&self, name: &str) {
-        let object = json!({"metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}}});
+        let object =
+            json!({"metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}}});
         // One that is there stays.
         let _ = locked(&self.shared).api.store.create(NAMESPACES, object);
     }
@@ -37,7 +38,9 @@ impl World {
     pub fn apply(&self, manifest: &Value) -> Result<Value, Refused> {
         let mut state = locked(&self.shared);
         let applied = apply(&mut state, manifest);
-        let status = applied.as_ref().map_or_else(|failure| failure.code, |_| 200);
+        let status = applied
+            .as_ref()
+            .map_or_else(|failure| failure.code, |_| 200);
         let after = applied.as_ref().ok();
         note(&mut state, "APPLY", DEPLOYMENTS, manifest, status, after);
         Ok(applied?)
@@ -72,7 +75,14 @@ impl World {
             moved_generation(&before, &mut next);
         }
         let after = state.api.store.put(resource, next);
-        note(&mut state, "ANNOTATE", resource, &json!({key: value}), 200, Some(&after));
+        note(
+            &mut state,
+            "ANNOTATE",
+            resource,
+            &json!({key: value}),
+            200,
+            Some(&after),
+        );
         Ok(())
     }
 
@@ -83,7 +93,8 @@ impl World {
             return;
         };
         let store = &mut state.api.store;
-        for set in store.controlled_by(REPLICA_SETS, namespace, json::text(&gone, "/metadata/uid")) {
+        for set in store.controlled_by(REPLICA_SETS, namespace, json::text(&gone, "/metadata/uid"))
+        {
             for pod in store.controlled_by(PODS, namespace, json::text(&set, "/metadata/uid")) {
                 store.delete(PODS, namespace, json::text(&pod, "/metadata/name"));
             }
@@ -184,9 +195,16 @@ fn note(
     let namespace = json::text(named, "/metadata/namespace");
     let name = json::text(named, "/metadata/name");
     let version = resource.api_version();
-    let root = if resource.group.is_empty() { "api" } else { "apis" };
+    let root = if resource.group.is_empty() {
+        "api"
+    } else {
+        "apis"
+    };
     let path = if resource.namespaced {
-        format!("/{root}/{version}/namespaces/{namespace}/{}/{name}", resource.plural)
+        format!(
+            "/{root}/{version}/namespaces/{namespace}/{}/{name}",
+            resource.plural
+        )
     } else {
         format!("/{root}/{version}/{}/{name}", resource.plural)
     };

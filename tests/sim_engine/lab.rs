@@ -63,7 +63,9 @@ impl Lab {
     /// Both workloads have been healthy for ten minutes when the daemon starts.
     pub(crate) async fn healthy(mode: &str) -> Self {
         let crd = serde_json::to_value(Incident::crd()).unwrap();
-        let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned();
+        let schema = crd
+            .pointer("/spec/versions/0/schema/openAPIV3Schema")
+            .cloned();
         let world = World::new("2026-11-23T04:00:00Z".parse().unwrap(), schema);
         world.namespace(NAMESPACE);
         world.registry(|registry| {
@@ -164,7 +166,10 @@ impl Lab {
 
     pub(crate) fn status(&self, field: &str) -> String {
         let incident = self.incident();
-        incident["status"][field].as_str().unwrap_or_default().to_owned()
+        incident["status"][field]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The daemon's patches of workloads, as places in the write log.
@@ -178,14 +183,22 @@ impl Lab {
 
     /// What nobody may have touched.
     pub(crate) fn image(&self, deployment: &str) -> String {
-        let object = self.world.object("Deployment", NAMESPACE, deployment).unwrap();
+        let object = self
+            .world
+            .object("Deployment", NAMESPACE, deployment)
+            .unwrap();
         let image = object.pointer("/spec/template/spec/containers/0/image");
         image.unwrap().as_str().unwrap().to_owned()
     }
 
     pub(crate) fn args(&self, deployment: &str) -> Option<Value> {
-        let object = self.world.object("Deployment", NAMESPACE, deployment).unwrap();
-        object.pointer("/spec/template/spec/containers/0/args").cloned()
+        let object = self
+            .world
+            .object("Deployment", NAMESPACE, deployment)
+            .unwrap();
+        object
+            .pointer("/spec/template/spec/containers/0/args")
+            .cloned()
     }
 
     /// Stops the daemon, which must not have died.
@@ -196,7 +209,7 @@ impl Lab {
     }
 }
 
-fn deployment(name: &str, container: Value) -> Value {
+fn deployment(name: &str, container: &Value) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app": name}},
@@ -213,14 +226,14 @@ fn redis(args: &[&str]) -> Value {
     if !args.is_empty() {
         container["args"] = json!(args);
     }
-    deployment(REDIS, container)
+    deployment(REDIS, &container)
 }
 
 fn web(image: &str) -> Value {
     let probe = json!({"httpGet": {"path": "/health", "port": 8080}, "initialDelaySeconds": 5, "periodSeconds": 5});
     deployment(
         WEB,
-        json!({
+        &json!({
             "name": "web", "image": image, "imagePullPolicy": "Always",
             "ports": [{"containerPort": 8080}], "readinessProbe": probe,
         }),

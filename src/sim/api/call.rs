@@ -60,7 +60,12 @@ impl Call {
     /// `ripcord` of `ripcord/0.1.0`, where no field manager was sent.
     pub(super) fn field_manager(&self) -> String {
         match self.parameter("fieldManager") {
-            "" => self.user_agent.split('/').next().unwrap_or_default().to_owned(),
+            "" => self
+                .user_agent
+                .split('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
             sent => sent.to_owned(),
         }
     }
@@ -70,7 +75,12 @@ impl Call {
         let (group, version, rest) = match parts.as_slice() {
             ["version"] => return Ok(Target::Version),
             ["openapi", "v3", "apis", "ripcord.dev", "v1alpha1"] => return Ok(Target::Schemas),
-            ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => {
+            [
+                "apis",
+                "authorization.k8s.io",
+                "v1",
+                "selfsubjectaccessreviews",
+            ] => {
                 return Ok(Target::AccessReview);
             }
             ["api", "v1", rest @ ..] => ("", "v1", rest),
@@ -122,7 +132,9 @@ fn decoded(text: &str) -> String {
     while let Some(at) = rest.find('%') {
         let (head, tail) = rest.split_at(at);
         bytes.extend_from_slice(head.as_bytes());
-        let byte = tail.get(1..3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let byte = tail
+            .get(1..3)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         if let Some(byte) = byte {
             bytes.push(byte);
         }
@@ -177,7 +189,10 @@ mod tests {
         let Ok(Target::Objects(objects)) = target("/api/v1/namespaces/lab30") else {
             panic!()
         };
-        assert_eq!((objects.resource.kind, objects.namespace), ("Namespace", None));
+        assert_eq!(
+            (objects.resource.kind, objects.namespace),
+            ("Namespace", None)
+        );
     }
 
     #[test]

@@ -25,7 +25,10 @@ pub(crate) fn deployment(object: &mut Value) {
 pub(crate) fn check(object: &Value) -> Result<(), Failure> {
     let wanted = json::strings(object, "/spec/selector/matchLabels");
     let labels = json::strings(object, "/spec/template/metadata/labels");
-    let fits = !wanted.is_empty() && wanted.iter().all(|(key, value)| labels.get(key) == Some(value));
+    let fits = !wanted.is_empty()
+        && wanted
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value));
     if !fits {
         let why = "spec.template.metadata.labels: `selector` does not match template `labels`";
         return Err(Failure::invalid(DEPLOYMENTS, why, object));
@@ -108,21 +111,29 @@ pub(crate) fn pod(pod: &mut Value, suffix: &str, node: &str) {
     {
         push(container, "/volumeMounts", mount.clone());
     }
-    push(pod, "/spec/volumes", json!({
-        "name": volume,
-        "projected": {"defaultMode": 420, "sources": [
-            {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-            {"configMap": {"items": [{"key": "ca.crt", "path": "ca.crt"}], "name": "kube-root-ca.crt"}},
-            {"downwardAPI": {"items": [{"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}, "path": "namespace"}]}},
-        ]},
-    }));
+    push(
+        pod,
+        "/spec/volumes",
+        json!({
+            "name": volume,
+            "projected": {"defaultMode": 420, "sources": [
+                {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+                {"configMap": {"items": [{"key": "ca.crt", "path": "ca.crt"}], "name": "kube-root-ca.crt"}},
+                {"downwardAPI": {"items": [{"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}, "path": "namespace"}]}},
+            ]},
+        }),
+    );
     for condition in ["not-ready", "unreachable"] {
-        push(pod, "/spec/tolerations", json!({
-            "effect": "NoExecute",
-            "key": format!("node.kubernetes.io/{condition}"),
-            "operator": "Exists",
-            "tolerationSeconds": 300,
-        }));
+        push(
+            pod,
+            "/spec/tolerations",
+            json!({
+                "effect": "NoExecute",
+                "key": format!("node.kubernetes.io/{condition}"),
+                "operator": "Exists",
+                "tolerationSeconds": 300,
+            }),
+        );
     }
     json::default(pod, "/spec/enableServiceLinks", true);
     json::default(pod, "/spec/preemptionPolicy", "PreemptLowerPriority");

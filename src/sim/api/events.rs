@@ -17,7 +17,11 @@ const RENAMED: [(&str, &str); 6] = [
     ("count", "deprecatedCount"),
 ];
 
-fn renamed(object: &Value, version: &str, names: impl Iterator<Item = (&'static str, &'static str)>) -> Value {
+fn renamed(
+    object: &Value,
+    version: &str,
+    names: impl Iterator<Item = (&'static str, &'static str)>,
+) -> Value {
     let mut object = object.clone();
     if let Some(map) = object.as_object_mut() {
         for (from, to) in names {
@@ -37,14 +41,29 @@ pub(super) fn newer(object: &Value) -> Value {
 
 /// An event that was sent as `events.k8s.io/v1`, as it is stored.
 pub(super) fn older(sent: &Value) -> Result<Value, Failure> {
-    for field in ["/eventTime", "/type", "/reason", "/action", "/reportingController", "/reportingInstance"] {
+    for field in [
+        "/eventTime",
+        "/type",
+        "/reason",
+        "/action",
+        "/reportingController",
+        "/reportingInstance",
+    ] {
         if json::text(sent, field).is_empty() {
             let field = field.trim_start_matches('/');
-            return Err(Failure::invalid(EVENTS, &format!("{field}: Required value"), sent));
+            return Err(Failure::invalid(
+                EVENTS,
+                &format!("{field}: Required value"),
+                sent,
+            ));
         }
     }
     if json::text(sent, "/note").len() > NOTE_BYTES {
         return Err(Failure::invalid(EVENTS, "note: Too long", sent));
     }
-    Ok(renamed(sent, "v1", RENAMED.into_iter().map(|(core, newer)| (newer, core))))
+    Ok(renamed(
+        sent,
+        "v1",
+        RENAMED.into_iter().map(|(core, newer)| (newer, core)),
+    ))
 }

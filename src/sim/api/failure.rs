@@ -74,8 +74,9 @@ impl Failure {
     /// 403: a missing right.
     pub(crate) fn forbidden(resource: &Resource, name: &str, verb: &str) -> Self {
         let resource = resource.qualified();
-        let message =
-            format!("{resource} \"{name}\" is forbidden: User can't {verb} resource \"{resource}\"");
+        let message = format!(
+            "{resource} \"{name}\" is forbidden: User can't {verb} resource \"{resource}\""
+        );
         Self::new(403, "Forbidden", message)
     }
 

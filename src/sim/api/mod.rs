@@ -17,8 +17,8 @@ pub use call::Call;
 pub(crate) use defaults::{
     check as check_deployment, deployment as default_deployment, pod as admit_pod,
 };
-pub(crate) use verbs::moved_generation;
 pub use interference::{After, Before, Interference};
+pub(crate) use verbs::moved_generation;
 pub use write_log::{Write, WriteLog};
 
 use super::{Shared, locked};
@@ -29,7 +29,6 @@ use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use kube::client::Body;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tower::BoxError;
@@ -110,13 +109,17 @@ impl ApiServer {
         Call {
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
-            query: parts.uri.query().map(call::parameters).unwrap_or_else(BTreeMap::new),
+            query: parts.uri.query().map(call::parameters).unwrap_or_default(),
             user_agent: if agent.is_empty() {
                 self.user_agent.clone()
             } else {
                 agent
             },
-            content_type: content_type.split(';').next().unwrap_or_default().to_owned(),
+            content_type: content_type
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
             body: serde_json::from_slice(body).unwrap_or(Value::Null),
         }
     }

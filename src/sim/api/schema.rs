@@ -24,7 +24,10 @@ pub(crate) fn prune(schema: &Value, object: &mut Value) -> Vec<String> {
     for (name, value) in map.iter_mut() {
         // These belong to every object and not to the schema.
         if !["apiVersion", "kind", "metadata"].contains(&name.as_str()) {
-            match schema.pointer("/properties").and_then(|known| known.get(name)) {
+            match schema
+                .pointer("/properties")
+                .and_then(|known| known.get(name))
+            {
                 Some(known) => below(known, value, name, &mut unknown),
                 None => unknown.push(name.clone()),
             }
@@ -43,12 +46,11 @@ fn below(schema: &Value, value: &mut Value, path: &str, unknown: &mut Vec<String
             let mut gone = Vec::new();
             for (name, value) in map.iter_mut() {
                 let path = format!("{path}.{name}");
-                match known.get(name) {
-                    Some(known) => below(known, value, &path, unknown),
-                    None => {
-                        unknown.push(path);
-                        gone.push(name.clone());
-                    }
+                if let Some(known) = known.get(name) {
+                    below(known, value, &path, unknown);
+                } else {
+                    unknown.push(path);
+                    gone.push(name.clone());
                 }
             }
             map.retain(|name, _| !gone.contains(name));
@@ -95,7 +97,12 @@ fn violation_at(schema: &Value, value: &Value, path: &str) -> Option<String> {
     let longer = |limit: &str, length: usize| {
         let most = schema.get(limit).and_then(Value::as_u64);
         most.is_some_and(|most| u64::try_from(length).unwrap_or(u64::MAX) > most)
-            .then(|| format!("{path}: Too long: may not be more than {}", most.unwrap_or(0)))
+            .then(|| {
+                format!(
+                    "{path}: Too long: may not be more than {}",
+                    most.unwrap_or(0)
+                )
+            })
     };
     match value {
         Value::String(text) => longer("maxLength", text.chars().count()),
@@ -108,12 +115,14 @@ fn violation_at(schema: &Value, value: &Value, path: &str) -> Option<String> {
             let required = schema.get("required").and_then(Value::as_array);
             let missing = required.into_iter().flatten().filter_map(Value::as_str);
             let missing = missing.into_iter().find(|name| !map.contains_key(*name));
-            missing.map(|name| format!("{path}.{name}: Required value")).or_else(|| {
-                let known = schema.get("properties")?;
-                map.iter().find_map(|(name, value)| {
-                    violation_at(known.get(name)?, value, &format!("{path}.{name}"))
+            missing
+                .map(|name| format!("{path}.{name}: Required value"))
+                .or_else(|| {
+                    let known = schema.get("properties")?;
+                    map.iter().find_map(|(name, value)| {
+                        violation_at(known.get(name)?, value, &format!("{path}.{name}"))
+                    })
                 })
-            })
         }
         _ => None,
     }

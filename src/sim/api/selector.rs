@@ -38,7 +38,10 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 
 fn expression(part: &str) -> Option<Expression> {
     if let Some((head, values)) = part.split_once('(') {
-        let values = values.strip_suffix(')')?.split(',').map(|value| value.trim().to_owned());
+        let values = values
+            .strip_suffix(')')?
+            .split(',')
+            .map(|value| value.trim().to_owned());
         let mut words = head.split_whitespace();
         let (key, operator) = (words.next()?.to_owned(), words.next()?);
         return match operator {
@@ -48,7 +51,10 @@ fn expression(part: &str) -> Option<Expression> {
         };
     }
     for (operator, build) in [
-        ("!=", Expression::NotEqual as fn(String, String) -> Expression),
+        (
+            "!=",
+            Expression::NotEqual as fn(String, String) -> Expression,
+        ),
         ("==", Expression::Equal),
         ("=", Expression::Equal),
     ] {

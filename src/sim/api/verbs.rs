@@ -41,9 +41,10 @@ fn answer(state: &mut State, call: &Call) -> Answer {
     let api = &mut state.api;
     let json_answer = |status, object| Ok((status, Content::Json(object)));
     match (call.method.as_str(), call.target()?) {
-        ("GET", Target::Version) => {
-            json_answer(200, json!({"major": "1", "minor": "34", "gitVersion": "v1.34.4"}))
-        }
+        ("GET", Target::Version) => json_answer(
+            200,
+            json!({"major": "1", "minor": "34", "gitVersion": "v1.34.4"}),
+        ),
         ("GET", Target::Schemas) => match &api.incidents {
             Some(schema) => json_answer(200, schema::served(schema)),
             None => Err(Failure::no_such_path()),
@@ -133,7 +134,11 @@ fn create(api: &mut ApiState, call: &Call, objects: &Objects) -> Result<Value, F
         json::set(&mut object, "/metadata/namespace", namespace);
     }
     if json::text(&object, "/metadata/name").is_empty() {
-        return Err(Failure::invalid(resource, "metadata.name: Required value", &object));
+        return Err(Failure::invalid(
+            resource,
+            "metadata.name: Required value",
+            &object,
+        ));
     }
     if resource.has_status {
         json::remove(&mut object, "/status");
@@ -184,12 +189,7 @@ fn replace_status(
 }
 
 /// A JSON Patch of the main resource.
-fn patch(
-    api: &mut ApiState,
-    call: &Call,
-    objects: &Objects,
-    name: &str,
-) -> Result<Value, Failure> {
+fn patch(api: &mut ApiState, call: &Call, objects: &Objects, name: &str) -> Result<Value, Failure> {
     let resource = objects.resource;
     if !api.may_patch {
         return Err(Failure::forbidden(resource, name, "patch"));
@@ -207,9 +207,14 @@ fn patch(
     if !kept("/metadata/resourceVersion") {
         return Err(Failure::conflict(resource, name));
     }
-    if !["/metadata/uid", "/metadata/name", "/metadata/namespace", "/spec/selector"]
-        .into_iter()
-        .all(kept)
+    if ![
+        "/metadata/uid",
+        "/metadata/name",
+        "/metadata/namespace",
+        "/spec/selector",
+    ]
+    .into_iter()
+    .all(kept)
     {
         return Err(Failure::invalid(resource, "field is immutable", &next));
     }

@@ -67,6 +67,8 @@ impl WriteLog {
 
 impl fmt::Display for WriteLog {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|write| writeln!(formatter, "{write}"))
+        self.0
+            .iter()
+            .try_for_each(|write| writeln!(formatter, "{write}"))
     }
 }

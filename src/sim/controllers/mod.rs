@@ -1,4 +1,5 @@
-//! The controllers and the kubelet: they run once a second, one after the other and again until nothing changes.
+//! The controllers and the kubelet: they work once a second, one after the other and again until nothing
+//! changes; a second in which nothing changed and nobody has an appointment costs nothing.
 
 mod deployment;
 mod kubelet;
@@ -8,18 +9,46 @@ mod registry;
 mod replica_set;
 
 pub(crate) use kubelet::Kubelet;
-pub use programs::{Behaviour, Program};
 pub(crate) use programs::Programs;
+pub use programs::{Behaviour, Program};
 pub(crate) use recorder::Recorder;
 pub use registry::{Pull, Registry};
 
 use super::State;
+use jiff::Timestamp;
 
 /// A rollout settles in a handful of rounds; more mean that two controllers undo each other's work.
 const MOST_ROUNDS: usize = 50;
 
+/// Up to where everybody has worked.
+#[derive(Default)]
+pub(crate) struct Settled {
+    version: u64,
+    /// When somebody has something to do again, should nothing change until then; `None` = never.
+    due: Option<Timestamp>,
+}
+
 /// Lets everybody work until nobody has anything left to do at this moment.
 pub(crate) fn settle(state: &mut State) {
+    let now = state.api.store.now();
+    let idle = state.settled.due.is_none_or(|due| now < due);
+    if idle && state.settled.version == state.api.store.version() {
+        return;
+    }
+    work(state);
+    let store = &state.api.store;
+    let due = [
+        deployment::next_due(store),
+        replica_set::next_due(store),
+        state.kubelet.next_due(now),
+    ];
+    state.settled = Settled {
+        version: store.version(),
+        due: due.into_iter().flatten().min(),
+    };
+}
+
+fn work(state: &mut State) {
     for _ in 0..MOST_ROUNDS {
         let before = state.api.store.version();
         deployment::sync_all(&mut state.api.store, &mut state.recorder);

@@ -133,9 +133,13 @@ mod tests {
                 .with_args(&["a", "b"])
                 .with_env("PORT", "x"),
         );
-        let mut container = json!({"image": "web:1", "args": ["a", "b"], "env": [{"name": "PORT", "value": "x"}]});
+        let mut container =
+            json!({"image": "web:1", "args": ["a", "b"], "env": [{"name": "PORT", "value": "x"}]});
         assert_eq!(programs.behaviour(&container), crash);
         json::set(&mut container, "/args", json!(["a"]));
-        assert_eq!(programs.behaviour(&container), Behaviour::Serves { ready_after: 0 });
+        assert_eq!(
+            programs.behaviour(&container),
+            Behaviour::Serves { ready_after: 0 }
+        );
     }
 }

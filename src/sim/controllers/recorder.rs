@@ -31,7 +31,13 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// Tells one thing about an object.
-    pub(crate) fn tell(&mut self, store: &mut Store, about: &Value, by: &Reporter, told: Told<'_>) {
+    pub(crate) fn tell(
+        &mut self,
+        store: &mut Store,
+        about: &Value,
+        by: &Reporter,
+        told: &Told<'_>,
+    ) {
         let namespace = json::text(about, "/metadata/namespace");
         let key = [
             json::text(about, "/metadata/uid").to_owned(),
@@ -50,7 +56,7 @@ impl Recorder {
             store.put(EVENTS, event);
             return;
         }
-        let mut event = base(store, about, &told);
+        let mut event = base(store, about, told);
         json::set(&mut event, "/count", 1);
         json::set(&mut event, "/eventTime", Value::Null);
         json::set(&mut event, "/firstTimestamp", now.as_str());

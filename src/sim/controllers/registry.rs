@@ -124,10 +124,14 @@ fn words(failure: Pull, reference: &Reference) -> String {
         "failed to pull and unpack image \"{whole}\": failed to resolve reference \"{whole}\": "
     );
     let status = |status: &str| {
-        format!("{resolve}pulling from host {host} failed with status code [manifests {tag}]: {status}")
+        format!(
+            "{resolve}pulling from host {host} failed with status code [manifests {tag}]: {status}"
+        )
     };
     let request = |why: String| {
-        format!("{resolve}failed to do request: Head \"https://{host}/v2/{path}/manifests/{tag}\": {why}")
+        format!(
+            "{resolve}failed to do request: Head \"https://{host}/v2/{path}/manifests/{tag}\": {why}"
+        )
     };
     match failure {
         Pull::Exists => String::new(),
@@ -137,9 +141,9 @@ fn words(failure: Pull, reference: &Reference) -> String {
         Pull::RateLimited => status("429 Too Many Requests"),
         Pull::Unavailable => status("503 Service Unavailable"),
         Pull::Refused => request("dial tcp 192.0.2.1:443: connect: connection refused".to_owned()),
-        Pull::NoSuchHost => {
-            request(format!("dial tcp: lookup {host} on 10.96.0.10:53: no such host"))
-        }
+        Pull::NoSuchHost => request(format!(
+            "dial tcp: lookup {host} on 10.96.0.10:53: no such host"
+        )),
     }
 }
 
@@ -151,7 +155,10 @@ mod tests {
     fn an_image_that_nobody_named_does_not_exist() {
         let reference = Reference::parse("ghcr.io/a/web:9").unwrap();
         let error = Registry::default().pull(&reference).unwrap_err();
-        assert!(error.ends_with("\"ghcr.io/a/web:9\": ghcr.io/a/web:9: not found"), "{error}");
+        assert!(
+            error.ends_with("\"ghcr.io/a/web:9\": ghcr.io/a/web:9: not found"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -161,7 +168,12 @@ mod tests {
         let reference = Reference::parse("ghcr.io/a/web:1").unwrap();
         assert_eq!(registry.pull(&reference), Ok(()));
         registry.set_host("ghcr.io", Pull::Refused);
-        assert!(registry.pull(&reference).unwrap_err().ends_with("connection refused"));
+        assert!(
+            registry
+                .pull(&reference)
+                .unwrap_err()
+                .ends_with("connection refused")
+        );
         registry.set_host("ghcr.io", Pull::Exists);
         assert_eq!(registry.pull(&reference), Ok(()));
     }
@@ -172,6 +184,9 @@ mod tests {
             Reference::parse("ghcr.io/Upper/CASE:tag").unwrap_err(),
             "Failed to apply default image tag \"ghcr.io/Upper/CASE:tag\": couldn't parse image name \"ghcr.io/Upper/CASE:tag\": invalid reference format: repository name (Upper/CASE) must be lowercase"
         );
-        assert_eq!(Reference::parse("redis:7-alpine").unwrap().whole, "docker.io/library/redis:7-alpine");
+        assert_eq!(
+            Reference::parse("redis:7-alpine").unwrap().whole,
+            "docker.io/library/redis:7-alpine"
+        );
     }
 }

@@ -7,7 +7,7 @@ use super::super::json;
 use super::kubelet::NODE;
 use super::recorder::{self, Recorder, Reporter, Told};
 use crate::domain::time::{since, whole_seconds};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 const REPORTER: Reporter = Reporter {
@@ -23,6 +23,25 @@ pub(super) fn sync_all(store: &mut Store, recorder: &mut Recorder) {
         scale(store, recorder, &replica_set, &pods);
         count(store, replica_set);
     }
+}
+
+/// When a ready pod will have been ready for long enough.
+pub(super) fn next_due(store: &Store) -> Option<Timestamp> {
+    let patient = store
+        .list(REPLICA_SETS, None)
+        .filter(|set| json::number(set, "/spec/minReadySeconds") > 0);
+    patient
+        .flat_map(|set| {
+            let needed = SignedDuration::from_secs(json::number(set, "/spec/minReadySeconds"));
+            let pods = pods_of(store, set).into_iter();
+            pods.filter_map(move |pod| {
+                json::condition_since(&pod, "Ready")?
+                    .checked_add(needed)
+                    .ok()
+            })
+        })
+        .filter(|due| *due > store.now())
+        .min()
 }
 
 /// Those that are not going.
@@ -95,19 +114,35 @@ fn create(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
         return;
     };
     recorder::scheduled(store, &pod, NODE);
-    tell(store, recorder, replica_set, "SuccessfulCreate", "Created", &pod);
+    tell(
+        store,
+        recorder,
+        replica_set,
+        "SuccessfulCreate",
+        "Created",
+        &pod,
+    );
 }
 
 /// Asks the kubelet to end it.
 fn delete(store: &mut Store, recorder: &mut Recorder, replica_set: &Value, mut pod: Value) {
     let grace = json::number(&pod, "/spec/terminationGracePeriodSeconds");
     let now = store.now();
-    let then = now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now);
+    let then = now
+        .checked_add(SignedDuration::from_secs(grace))
+        .unwrap_or(now);
     let then = whole_seconds(then).to_string();
     json::set(&mut pod, "/metadata/deletionTimestamp", then);
     json::set(&mut pod, "/metadata/deletionGracePeriodSeconds", grace);
     let pod = store.put(PODS, pod);
-    tell(store, recorder, replica_set, "SuccessfulDelete", "Deleted", &pod);
+    tell(
+        store,
+        recorder,
+        replica_set,
+        "SuccessfulDelete",
+        "Deleted",
+        &pod,
+    );
 }
 
 fn tell(
@@ -124,7 +159,7 @@ fn tell(
         reason,
         message: format!("{what} pod: {}", json::text(pod, "/metadata/name")),
     };
-    recorder.tell(store, replica_set, &REPORTER, told);
+    recorder.tell(store, replica_set, &REPORTER, &told);
 }
 
 fn count(store: &mut Store, mut replica_set: Value) {

@@ -62,7 +62,8 @@ fn waiting(
         .flat_map(|scrape| &scrape.containers)
     {
         let asked = key.namespace == namespace && pods.is_none_or(|pods| pods.contains(&key.pod));
-        let counts = !["", "ContainerCreating", "PodInitializing"].contains(&sample.waiting.as_str());
+        let counts =
+            !["", "ContainerCreating", "PodInitializing"].contains(&sample.waiting.as_str());
         if asked && counts {
             seen.insert((key.clone(), sample.waiting.clone()));
         }
@@ -118,7 +119,9 @@ fn terminations(
     namespace: &str,
     pods: &[String],
 ) -> Vec<TerminationSeries> {
-    let containers = instant(scrapes, now).into_iter().flat_map(|scrape| &scrape.containers);
+    let containers = instant(scrapes, now)
+        .into_iter()
+        .flat_map(|scrape| &scrape.containers);
     containers
         .filter(|(key, _)| key.namespace == namespace && pods.contains(&key.pod))
         .filter_map(|(key, sample)| {
@@ -159,7 +162,10 @@ fn history(
                         ready: sizes.have,
                         restarts: restarts_of_set(now, earlier, namespace, name),
                     };
-                    series.entry(RevisionName::new(name)).or_default().push(sample);
+                    series
+                        .entry(RevisionName::new(name))
+                        .or_default()
+                        .push(sample);
                 }
             }
         }

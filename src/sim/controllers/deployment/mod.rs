@@ -8,6 +8,7 @@ use super::super::api::resources::{DEPLOYMENTS, PODS, REPLICA_SETS};
 use super::super::api::store::Store;
 use super::super::json;
 use super::recorder::{Recorder, Reporter, Told};
+use jiff::Timestamp;
 use serde_json::Value;
 
 const REPORTER: Reporter = Reporter {
@@ -30,6 +31,12 @@ pub(super) fn sync_all(store: &mut Store, recorder: &mut Recorder) {
         }
         .sync();
     }
+}
+
+/// When a rollout's patience ends.
+pub(super) fn next_due(store: &Store) -> Option<Timestamp> {
+    let all = store.list(DEPLOYMENTS, None);
+    all.filter_map(status::deadline).min()
 }
 
 /// One Deployment being worked on.
@@ -110,7 +117,10 @@ impl Rollout<'_> {
         if !status::complete(&self.deployment) {
             return;
         }
-        let too_many = sets.old.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+        let too_many = sets
+            .old
+            .len()
+            .saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
         let idle = |set: &&Value| {
             json::number(set, "/spec/replicas") == 0 && json::number(set, "/status/replicas") == 0
         };
@@ -137,7 +147,9 @@ impl Rollout<'_> {
         if from != to {
             let way = if to > from { "up" } else { "down" };
             let name = json::text(&set, "/metadata/name");
-            self.tell(format!("Scaled {way} replica set {name} from {from} to {to}"));
+            self.tell(format!(
+                "Scaled {way} replica set {name} from {from} to {to}"
+            ));
         }
         from != to
     }
@@ -150,7 +162,7 @@ impl Rollout<'_> {
             message,
         };
         self.recorder
-            .tell(self.store, &self.deployment, &REPORTER, told);
+            .tell(self.store, &self.deployment, &REPORTER, &told);
     }
 
     fn note_sizes(&self, set: &mut Value) {

@@ -73,7 +73,11 @@ impl Rollout<'_> {
         let label = format!("/metadata/labels/{TEMPLATE_HASH_LABEL}");
         json::set(&mut template, &label, hash.as_str());
         let mut selector = self.deployment.pointer("/spec/selector")?.clone();
-        json::set(&mut selector, &format!("/matchLabels/{TEMPLATE_HASH_LABEL}"), hash.as_str());
+        json::set(
+            &mut selector,
+            &format!("/matchLabels/{TEMPLATE_HASH_LABEL}"),
+            hash.as_str(),
+        );
         let name = json::text(&self.deployment, "/metadata/name");
         let mut annotations = BTreeMap::new();
         self.copy_annotations(&mut annotations);
@@ -123,7 +127,11 @@ impl Rollout<'_> {
     fn take_number(&mut self, number: i64) {
         let mut annotations = json::strings(&self.deployment, "/metadata/annotations");
         annotations.insert(REVISION_ANNOTATION.to_owned(), number.to_string());
-        json::set(&mut self.deployment, "/metadata/annotations", json!(annotations));
+        json::set(
+            &mut self.deployment,
+            "/metadata/annotations",
+            json!(annotations),
+        );
         self.deployment = self.store.put(DEPLOYMENTS, self.deployment.clone());
     }
 }
@@ -138,7 +146,10 @@ fn number(set: &Value) -> i64 {
 /// A ReplicaSet's template without the label that the controller adds.
 fn template_of(set: &Value) -> Option<Value> {
     let mut template = set.pointer("/spec/template")?.clone();
-    json::remove(&mut template, &format!("/metadata/labels/{TEMPLATE_HASH_LABEL}"));
+    json::remove(
+        &mut template,
+        &format!("/metadata/labels/{TEMPLATE_HASH_LABEL}"),
+    );
     Some(template)
 }
 

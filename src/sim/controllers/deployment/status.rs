@@ -3,8 +3,7 @@
 use super::super::super::api::resources::DEPLOYMENTS;
 use super::super::super::json;
 use super::{Rollout, Sets};
-use crate::domain::time::since;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// Whether every wanted pod is there, new and available, and the controller has seen all that was asked.
@@ -16,6 +15,24 @@ pub(super) fn complete(deployment: &Value) -> bool {
         .all(|count| json::number(deployment, &format!("/status/{count}")) == wanted)
         && json::number(deployment, "/status/observedGeneration")
             >= json::number(deployment, "/metadata/generation")
+}
+
+fn progressing(deployment: &Value) -> Option<&Value> {
+    json::list(deployment, "/status/conditions")
+        .iter()
+        .find(|condition| json::text(condition, "/type") == "Progressing")
+}
+
+/// Until when a rollout must show progress; `None` = it is over, or has failed to.
+pub(super) fn deadline(deployment: &Value) -> Option<Timestamp> {
+    let condition = progressing(deployment)?;
+    let over = ["NewReplicaSetAvailable", "ProgressDeadlineExceeded"];
+    if over.contains(&json::text(condition, "/reason")) || json::flag(deployment, "/spec/paused") {
+        return None;
+    }
+    let patience = json::number(deployment, "/spec/progressDeadlineSeconds");
+    let last = json::time(condition, "/lastUpdateTime")?;
+    last.checked_add(SignedDuration::from_secs(patience)).ok()
 }
 
 impl Rollout<'_> {
@@ -38,7 +55,10 @@ impl Rollout<'_> {
             ("/updatedReplicas", updated),
             ("/readyReplicas", sum("/status/readyReplicas")),
             ("/availableReplicas", available),
-            ("/unavailableReplicas", (sum("/spec/replicas") - available).max(0)),
+            (
+                "/unavailableReplicas",
+                (sum("/spec/replicas") - available).max(0),
+            ),
         ] {
             // Zeros are left out.
             if count > 0 {
@@ -85,28 +105,15 @@ impl Rollout<'_> {
         {
             let message = format!("ReplicaSet \"{name}\" is progressing.");
             self.progress("True", "ReplicaSetUpdated", &message);
-        } else if self.timed_out(&reason) {
+        } else if deadline(now).is_some_and(|deadline| deadline <= self.store.now()) {
             let message = format!("ReplicaSet \"{name}\" has timed out progressing.");
             self.progress("False", "ProgressDeadlineExceeded", &message);
         }
     }
 
-    fn timed_out(&self, reason: &str) -> bool {
-        if reason.is_empty() || reason == "NewReplicaSetAvailable" {
-            return false;
-        }
-        let deadline = json::number(&self.deployment, "/spec/progressDeadlineSeconds");
-        let last = self.progressing("lastUpdateTime").parse();
-        reason != "ProgressDeadlineExceeded"
-            && last.is_ok_and(|last| {
-                since(last, self.store.now()) >= SignedDuration::from_secs(deadline)
-            })
-    }
-
     fn progressing(&self, field: &str) -> String {
-        json::list(&self.deployment, "/status/conditions")
-            .iter()
-            .find(|condition| json::text(condition, "/type") == "Progressing")
+        let condition = progressing(&self.deployment);
+        condition
             .map(|condition| json::text(condition, &format!("/{field}")).to_owned())
             .unwrap_or_default()
     }

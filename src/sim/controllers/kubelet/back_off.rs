@@ -28,7 +28,8 @@ impl BackOff {
 
     /// Whether it is too early after the last attempt.
     pub(super) fn blocks(&self, now: Timestamp) -> bool {
-        self.updated.is_some_and(|updated| self.blocks_since(updated, now))
+        self.updated
+            .is_some_and(|updated| self.blocks_since(updated, now))
     }
 
     /// An attempt is made: the next pause is longer.
@@ -72,7 +73,10 @@ mod tests {
             now += back_off.pause.as_secs();
             assert!(!back_off.blocks_since(at(now - back_off.pause.as_secs()), at(now)));
         }
-        assert_eq!(pauses, ["10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s"]);
+        assert_eq!(
+            pauses,
+            ["10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s"]
+        );
     }
 
     #[test]

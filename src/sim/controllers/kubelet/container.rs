@@ -20,7 +20,7 @@ const SOON: SignedDuration = SignedDuration::from_secs(1);
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub(super) struct Ended {
-    pub(super) container_id: String,
+    pub(super) run_id: String,
     pub(super) code: i64,
     pub(super) started: Timestamp,
     pub(super) finished: Timestamp,
@@ -53,7 +53,8 @@ pub(super) struct Container {
     /// The newest run that is over, and the one before it.
     pub(super) ended: Option<Ended>,
     pub(super) before: Option<Ended>,
-    pub(super) container_id: String,
+    /// The runtime's name of the newest run; empty before the first.
+    pub(super) run_id: String,
     pub(super) image: Option<Reference>,
     log: Option<Vec<String>>,
     previous_log: Option<Vec<String>>,
@@ -91,7 +92,7 @@ impl Container {
             restarts: 0,
             ended: None,
             before: None,
-            container_id: String::new(),
+            run_id: String::new(),
             image: None,
             log: None,
             previous_log: None,
@@ -111,11 +112,23 @@ impl Container {
         let newest = self.log.as_deref();
         match (&self.stage, previous) {
             // What ended last stands in `lastState` while it waits: both questions mean the same run.
-            (Stage::Waiting { .. } | Stage::Pulling { .. }, _) => {
-                self.ended.as_ref().and(newest)
-            }
+            (Stage::Waiting { .. } | Stage::Pulling { .. }, _) => self.ended.as_ref().and(newest),
             (Stage::Running { .. } | Stage::Ended, false) => newest,
             (Stage::Running { .. } | Stage::Ended, true) => self.previous_log.as_deref(),
+        }
+    }
+
+    /// When something happens to it by itself.
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        match &self.stage {
+            Stage::Waiting { .. } | Stage::Ended => Some(self.look_at),
+            Stage::Pulling { began } => Some(later(*began, PULL)),
+            Stage::Running { ready_at, ends, .. } => {
+                let ends = ends.map(|(at, _)| at);
+                ends.into_iter()
+                    .chain((*ready_at > now).then_some(*ready_at))
+                    .min()
+            }
         }
     }
 
@@ -139,7 +152,7 @@ impl Container {
 
     fn end(&mut self, started: Timestamp, finished: Timestamp, code: i64, now: Timestamp) {
         self.before = self.ended.replace(Ended {
-            container_id: self.container_id.clone(),
+            run_id: self.run_id.clone(),
             code,
             started,
             finished,
@@ -193,7 +206,8 @@ impl Container {
             return self.start(spec, around);
         }
         if policy == "Never" {
-            let why = format!("Container image \"{written}\" is not present with pull policy of Never");
+            let why =
+                format!("Container image \"{written}\" is not present with pull policy of Never");
             self.tell(around, "Warning", "ErrImageNeverPull", why.clone());
             return self.refuse(around, "ErrImageNeverPull", why);
         }
@@ -203,7 +217,12 @@ impl Container {
             self.tell(around, "Normal", "BackOff", told);
             return self.refuse(around, "ImagePullBackOff", message);
         }
-        self.tell(around, "Normal", "Pulling", format!("Pulling image \"{written}\""));
+        self.tell(
+            around,
+            "Normal",
+            "Pulling",
+            format!("Pulling image \"{written}\""),
+        );
         match around.registry.pull(&reference) {
             Ok(()) => {
                 self.image = Some(reference);
@@ -230,8 +249,9 @@ impl Container {
     fn pulled(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
         let written = json::text(spec, "/image");
         let took = PULL.as_secs();
-        let told =
-            format!("Successfully pulled image \"{written}\" in {took}s ({took}s including waiting)");
+        let told = format!(
+            "Successfully pulled image \"{written}\" in {took}s ({took}s including waiting)"
+        );
         self.tell(around, "Normal", "Pulled", told);
         if let Some(image) = &self.image {
             around.images.insert(image.whole.clone());
@@ -242,10 +262,20 @@ impl Container {
     fn start(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
         let now = around.now;
         let name = self.name.clone();
-        self.tell(around, "Normal", "Created", format!("Created container: {name}"));
-        self.tell(around, "Normal", "Started", format!("Started container {name}"));
+        self.tell(
+            around,
+            "Normal",
+            "Created",
+            format!("Created container: {name}"),
+        );
+        self.tell(
+            around,
+            "Normal",
+            "Started",
+            format!("Started container {name}"),
+        );
         self.restarts += i64::from(self.ended.is_some());
-        self.container_id = format!("containerd://{}", (around.fresh_id)());
+        self.run_id = format!("containerd://{}", (around.fresh_id)());
         self.previous_log = self.log.take();
         let (lines, ends, ready_after) = match around.programs.behaviour(spec) {
             Behaviour::Serves { ready_after } => (Vec::new(), None, ready_after),

@@ -43,6 +43,19 @@ impl Sandbox {
     fn is_made(&self, now: Timestamp) -> bool {
         now.duration_since(self.began) >= A_MOMENT
     }
+
+    fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let a_moment_after = |begin: Timestamp| begin.checked_add(A_MOMENT).ok();
+        if let Some(stopping) = self.stopping {
+            return a_moment_after(stopping);
+        }
+        let made = a_moment_after(self.began).filter(|made| *made > now);
+        let containers = self.containers.iter();
+        containers
+            .filter_map(|container| container.next_due(now))
+            .chain(made)
+            .min()
+    }
 }
 
 impl Kubelet {
@@ -61,6 +74,12 @@ impl Kubelet {
             },
             _ => "ContainerCreating",
         }
+    }
+
+    /// When it has something to do again by itself.
+    pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let sandboxes = self.sandboxes.values();
+        sandboxes.filter_map(|sandbox| sandbox.next_due(now)).min()
     }
 
     fn container(&self, pod: &str, container: &str) -> Option<&Container> {
@@ -201,5 +220,5 @@ fn tell(state: &mut State, pod: &Value, container: &str, told: Told<'static>) {
     let told = Told { container, ..told };
     state
         .recorder
-        .tell(&mut state.api.store, pod, &REPORTER, told);
+        .tell(&mut state.api.store, pod, &REPORTER, &told);
 }

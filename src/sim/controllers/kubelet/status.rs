@@ -35,8 +35,10 @@ pub(super) fn of_pod(pod: &Value, sandbox: &Sandbox, now: Timestamp) -> Value {
 
 /// A container that waits without a last termination keeps its pod pending (`kubelet_pods.go`, getPhase).
 fn never_ran(container: &Container) -> bool {
-    matches!(container.stage, Stage::Waiting { .. } | Stage::Pulling { .. })
-        && container.ended.is_none()
+    matches!(
+        container.stage,
+        Stage::Waiting { .. } | Stage::Pulling { .. }
+    ) && container.ended.is_none()
 }
 
 fn quality(pod: &Value) -> &'static str {
@@ -105,13 +107,16 @@ fn of_container(pod: &Value, container: &Container, now: Timestamp) -> Value {
         "started": running,
         "state": state,
     });
-    let mounts: Vec<Value> = json::list(spec, "/volumeMounts").iter().map(mount).collect();
+    let mounts: Vec<Value> = json::list(spec, "/volumeMounts")
+        .iter()
+        .map(mount)
+        .collect();
     if !mounts.is_empty() {
         json::set(&mut status, "/volumeMounts", mounts);
     }
     // The runtime knows these only of a container that was made.
-    if !container.container_id.is_empty() {
-        json::set(&mut status, "/containerID", container.container_id.as_str());
+    if !container.run_id.is_empty() {
+        json::set(&mut status, "/containerID", container.run_id.as_str());
         let resources = spec.get("resources").cloned().unwrap_or_else(|| json!({}));
         json::set(&mut status, "/resources", resources);
         if let Some(image) = &container.image {
@@ -154,7 +159,7 @@ fn states(container: &Container) -> (Value, Value) {
 
 fn terminated(ended: &Ended) -> Value {
     json!({"terminated": {
-        "containerID": ended.container_id,
+        "containerID": ended.run_id,
         "exitCode": ended.code,
         "finishedAt": whole_seconds(ended.finished).to_string(),
         "reason": if ended.code == 0 { "Completed" } else { "Error" },
