@@ -312,6 +312,44 @@ impl Interference for Faults {
     }
 }
 
+/// Every patch arrives half a minute later, when its client has given up.
+struct Late;
+
+impl Interference for Late {
+    fn before(&self, call: &Call) -> Before {
+        if call.method == "PATCH" {
+            Before::Strand(Duration::from_secs(30))
+        } else {
+            Before::Proceed
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_given_up_may_still_arrive() {
+    let (world, cluster) = world().await;
+    world.interfere(Some(Arc::new(Late)));
+    let live = cluster.workload(&web()).await.unwrap().unwrap();
+    let patch = patch_of(&live, "ghcr.io/a/web:2");
+    let given_up = cluster.patch_workload(&web(), &patch, false).await;
+    assert!(matches!(given_up, Err(ApiError::TimedOut { .. })));
+    let image = |world: &World| {
+        let stored = world.object("Deployment", "lab30", "web").unwrap();
+        let image = stored.pointer("/spec/template/spec/containers/0/image");
+        image.unwrap().as_str().unwrap().to_owned()
+    };
+    assert_eq!(image(&world), IMAGE);
+    world.advance(Duration::from_secs(30)).await;
+    assert_eq!(image(&world), "ghcr.io/a/web:2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_made_in_a_namespace_that_is_not_there() {
+    let (_, cluster) = world().await;
+    let refused = cluster.create_incident("none", &incident(&json!({}))).await;
+    assert!(refused.unwrap_err().is_not_found());
+}
+
 #[tokio::test(start_paused = true)]
 async fn faults_come_before_and_after_the_work() {
     let (world, cluster) = world().await;

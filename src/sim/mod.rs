@@ -11,7 +11,8 @@
 //!
 //! # What is not modelled
 //! - API: watch, delete, leases, pagination, any patch but JSON Patch, `managedFields`, admission, validation of Deployments beyond selector
-//!   and containers, RBAC but for one switch (patching workloads). A request whose client has left before it is worked on never happens.
+//!   and containers, RBAC but for one switch (patching workloads). A request whose client has left before it is worked on never happens,
+//!   unless a fault strands it.
 //! - Workloads: StatefulSets, DaemonSets, Jobs; proportional scaling while a rollout is under way; hash collisions; pods in a failed phase;
 //!   garbage collection when an owner is deleted other than through [`World::delete`].
 //! - Kubelet: one node that never fails; init containers, sidecars, liveness and startup probes, out-of-memory kills, start errors, missing
@@ -86,6 +87,7 @@ impl World {
                 incidents,
                 may_patch: true,
                 interference: None,
+                stranded: Vec::new(),
             },
             recorder: Recorder::default(),
             kubelet: Kubelet::default(),
@@ -123,7 +125,7 @@ impl World {
         })
     }
 
-    /// Lets time pass. Everybody else who waits on tokio's clock goes on meanwhile.
+    /// Lets time pass. Everybody else who waits on tokio's clock goes on meanwhile. Nothing happens in the cluster while nobody calls this.
     pub async fn advance(&self, by: Duration) {
         let until = Instant::now() + by;
         loop {
@@ -146,6 +148,7 @@ impl World {
     fn tick(&self) {
         let mut state = locked(&self.shared);
         state.ticks += 1;
+        api::work_on_stranded(&mut state);
         controllers::settle(&mut state);
         if state.ticks.is_multiple_of(TICKS_BETWEEN_SCRAPES) {
             let State { scrapes, api, .. } = &mut *state;

@@ -11,6 +11,8 @@ pub enum Before {
     Proceed,
     /// It is worked on that much later; if the client has left by then, never.
     Delay(Duration),
+    /// The client hears no more of it; it is worked on that much later all the same, when the client has long given up.
+    Strand(Duration),
     /// It is answered with this status and body, and never worked on.
     Answer(u16, Value),
     /// The connection breaks, and it is never worked on.

@@ -21,12 +21,13 @@ pub use interference::{After, Before, Interference};
 pub(crate) use verbs::moved_generation;
 pub use write_log::{Write, WriteLog};
 
-use super::{Shared, locked};
+use super::{Shared, State, locked};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{BodyExt as _, Full};
+use jiff::{SignedDuration, Timestamp};
 use kube::client::Body;
 use serde_json::Value;
 use std::task::{Context, Poll};
@@ -45,6 +46,21 @@ pub(crate) struct ApiState {
     /// Whether the caller may patch workloads.
     pub(crate) may_patch: bool,
     pub(crate) interference: Option<std::sync::Arc<dyn Interference>>,
+    /// Requests that are on their way although nobody waits for them, with the time at which they arrive.
+    pub(crate) stranded: Vec<(Timestamp, Call)>,
+}
+
+/// Works on the stranded requests that have arrived by now.
+pub(crate) fn work_on_stranded(state: &mut State) {
+    let now = state.api.store.now();
+    let (arrived, on_the_way) = std::mem::take(&mut state.api.stranded)
+        .into_iter()
+        .partition(|(due, _)| *due <= now);
+    state.api.stranded = on_the_way;
+    let arrived: Vec<(Timestamp, Call)> = arrived;
+    for (_, call) in arrived {
+        verbs::handle(state, &call);
+    }
 }
 
 /// An answer's body.
@@ -90,6 +106,10 @@ impl ApiServer {
         match interference.as_ref().map(|faults| faults.before(&call)) {
             None | Some(Before::Proceed) => {}
             Some(Before::Delay(delay)) => tokio::time::sleep(delay).await,
+            Some(Before::Strand(delay)) => {
+                self.strand(call, delay);
+                return std::future::pending().await;
+            }
             Some(Before::Answer(status, body)) => return response(status, Content::Json(body)),
             Some(Before::Lose) => return Err(ConnectionLost.into()),
         }
@@ -101,6 +121,15 @@ impl ApiServer {
         }
         tokio::time::sleep(ONE_WAY).await;
         response(status, content)
+    }
+
+    /// Leaves a request on its way.
+    fn strand(&self, call: Call, delay: Duration) {
+        let mut state = locked(&self.shared);
+        let now = state.api.store.now();
+        let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
+        let due = now.checked_add(delay).unwrap_or(Timestamp::MAX);
+        state.api.stranded.push((due, call));
     }
 
     fn call_of(&self, parts: &http::request::Parts, body: &[u8]) -> Call {

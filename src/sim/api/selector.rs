@@ -38,34 +38,32 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 
 fn expression(part: &str) -> Option<Expression> {
     if let Some((head, values)) = part.split_once('(') {
-        let values = values
-            .strip_suffix(')')?
-            .split(',')
-            .map(|value| value.trim().to_owned());
+        let values = values.strip_suffix(')')?.split(',');
+        let values = values.map(word).collect::<Option<_>>()?;
         let mut words = head.split_whitespace();
-        let (key, operator) = (words.next()?.to_owned(), words.next()?);
-        return match operator {
-            "in" => Some(Expression::In(key, values.collect())),
-            "notin" => Some(Expression::NotIn(key, values.collect())),
+        return match (words.next()?.to_owned(), words.next()?) {
+            (key, "in") => Some(Expression::In(key, values)),
+            (key, "notin") => Some(Expression::NotIn(key, values)),
             _ => None,
         };
     }
-    for (operator, build) in [
-        (
-            "!=",
-            Expression::NotEqual as fn(String, String) -> Expression,
-        ),
-        ("==", Expression::Equal),
-        ("=", Expression::Equal),
-    ] {
-        if let Some((key, value)) = part.split_once(operator) {
-            return Some(build(key.trim().to_owned(), value.trim().to_owned()));
-        }
+    if let Some((key, value)) = part.split_once("!=") {
+        return Some(Expression::NotEqual(word(key)?, word(value)?));
+    }
+    if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
+        return Some(Expression::Equal(word(key)?, word(value)?));
     }
     match part.strip_prefix('!') {
-        Some(key) => Some(Expression::DoesNotExist(key.trim().to_owned())),
-        None => Some(Expression::Exists(part.to_owned())),
+        Some(key) => Some(Expression::DoesNotExist(word(key)?)),
+        None => Some(Expression::Exists(word(part)?)),
     }
+}
+
+/// A key or value of a label: nothing else may stand there.
+fn word(text: &str) -> Option<String> {
+    let fits = |character: char| character.is_ascii_alphanumeric() || "-_./".contains(character);
+    let word = text.trim();
+    word.chars().all(fits).then(|| word.to_owned())
 }
 
 /// A field selector on the one field that Ripcord asks by.

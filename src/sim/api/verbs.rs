@@ -3,7 +3,7 @@
 use super::super::{State, json};
 use super::call::{Call, Objects, Target};
 use super::failure::Failure;
-use super::resources::{DEPLOYMENTS, INCIDENTS};
+use super::resources::{DEPLOYMENTS, INCIDENTS, NAMESPACES};
 use super::write_log::Write;
 use super::{ApiState, Content, defaults, events, logs, schema, selector};
 use serde_json::{Value, json};
@@ -107,11 +107,17 @@ fn list(api: &ApiState, call: &Call, objects: &Objects) -> Result<Value, Failure
         if selector::fits(&labels, object)
             && (field.is_empty() || selector::fits_field(field, object)?)
         {
-            items.push(if objects.newer_events {
+            let mut item = if objects.newer_events {
                 events::newer(object)
             } else {
                 object.clone()
-            });
+            };
+            // Items of a list of built-in objects come without these two; custom resources keep them.
+            if objects.resource != INCIDENTS {
+                json::remove(&mut item, "/apiVersion");
+                json::remove(&mut item, "/kind");
+            }
+            items.push(item);
         }
     }
     Ok(json!({
@@ -132,6 +138,10 @@ fn create(api: &mut ApiState, call: &Call, objects: &Objects) -> Result<Value, F
     };
     if resource.namespaced {
         json::set(&mut object, "/metadata/namespace", namespace);
+    }
+    let within = json::text(&object, "/metadata/namespace");
+    if resource.namespaced && api.store.get(NAMESPACES, "", within).is_none() {
+        return Err(Failure::not_found(NAMESPACES, within));
     }
     if json::text(&object, "/metadata/name").is_empty() {
         return Err(Failure::invalid(
