@@ -1,5 +1,4 @@
-//! One container's life: its image, its runs, and the pauses between them (Kubernetes `pkg/kubelet/images/image_manager.go`,
-//! `pkg/kubelet/kuberuntime/kuberuntime_manager.go`).
+//! One container's life: its runs, and the pauses between them (Kubernetes `pkg/kubelet/kuberuntime/kuberuntime_manager.go`).
 
 use super::super::super::json;
 use super::super::programs::{Behaviour, Programs};
@@ -13,9 +12,9 @@ use std::collections::BTreeSet;
 /// How often a pod worker looks at a pod that has trouble: 10 s with up to half of it more (`pod_workers.go`), as seen in the fixtures.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(12);
 /// How long a pull takes that succeeds.
-const PULL: SignedDuration = SignedDuration::from_secs(2);
+pub(super) const PULL: SignedDuration = SignedDuration::from_secs(2);
 /// After its own news (a first failed pull, a container that ended) the worker looks again this soon.
-const SOON: SignedDuration = SignedDuration::from_secs(1);
+pub(super) const SOON: SignedDuration = SignedDuration::from_secs(1);
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -58,10 +57,10 @@ pub(super) struct Container {
     pub(super) image: Option<Reference>,
     log: Option<Vec<String>>,
     previous_log: Option<Vec<String>>,
-    look_at: Timestamp,
+    pub(super) look_at: Timestamp,
     crashes: BackOff,
-    pulls: BackOff,
-    pull_error: String,
+    pub(super) pulls: BackOff,
+    pub(super) pull_error: String,
 }
 
 /// The world around a container.
@@ -77,7 +76,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) told: &'a mut Vec<(String, Told<'static>)>,
 }
 
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+pub(super) fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.checked_add(by).unwrap_or(now)
 }
 
@@ -188,78 +187,7 @@ impl Container {
         };
     }
 
-    fn fetch(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
-        let written = json::text(spec, "/image");
-        let reference = match Reference::parse(written) {
-            Ok(reference) => reference,
-            Err(why) => {
-                self.tell(around, "Warning", "InspectFailed", why.clone());
-                return self.refuse(around, "InvalidImageName", why);
-            }
-        };
-        let policy = json::text(spec, "/imagePullPolicy");
-        let present = around.images.contains(&reference.whole);
-        if present && policy != "Always" {
-            let told = format!("Container image \"{written}\" already present on machine");
-            self.tell(around, "Normal", "Pulled", told);
-            self.image = Some(reference);
-            return self.start(spec, around);
-        }
-        if policy == "Never" {
-            let why =
-                format!("Container image \"{written}\" is not present with pull policy of Never");
-            self.tell(around, "Warning", "ErrImageNeverPull", why.clone());
-            return self.refuse(around, "ErrImageNeverPull", why);
-        }
-        if self.pulls.blocks(around.now) {
-            let told = format!("Back-off pulling image \"{written}\"");
-            let message = format!("{told}: ErrImagePull: {}", self.pull_error);
-            self.tell(around, "Normal", "BackOff", told);
-            return self.refuse(around, "ImagePullBackOff", message);
-        }
-        self.tell(
-            around,
-            "Normal",
-            "Pulling",
-            format!("Pulling image \"{written}\""),
-        );
-        match around.registry.pull(&reference) {
-            Ok(()) => {
-                self.image = Some(reference);
-                self.stage = Stage::Pulling { began: around.now };
-            }
-            Err(error) => {
-                let told = format!("Failed to pull image \"{written}\": {error}");
-                self.tell(around, "Warning", "Failed", told);
-                if self.pull_error.is_empty() {
-                    self.look_at = later(around.now, SOON);
-                }
-                self.pulls.next(around.now, around.now);
-                self.pull_error.clone_from(&error);
-                self.refuse(around, "ErrImagePull", error);
-            }
-        }
-    }
-
-    fn refuse(&mut self, around: &mut Surroundings<'_>, reason: &'static str, message: String) {
-        self.tell(around, "Warning", "Failed", format!("Error: {reason}"));
-        self.stage = Stage::Waiting { reason, message };
-    }
-
-    fn pulled(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
-        let written = json::text(spec, "/image");
-        let took = PULL.as_secs();
-        let told = format!(
-            "Successfully pulled image \"{written}\" in {took}s ({took}s including waiting)"
-        );
-        self.tell(around, "Normal", "Pulled", told);
-        if let Some(image) = &self.image {
-            around.images.insert(image.whole.clone());
-        }
-        self.start(spec, around);
-    }
-
-    fn start(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
+    pub(super) fn start(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
         let now = around.now;
         let name = self.name.clone();
         self.tell(
@@ -299,7 +227,7 @@ impl Container {
         };
     }
 
-    fn tell(
+    pub(super) fn tell(
         &self,
         around: &mut Surroundings<'_>,
         kind: &'static str,

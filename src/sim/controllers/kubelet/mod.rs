@@ -2,6 +2,7 @@
 
 mod back_off;
 mod container;
+mod image;
 mod status;
 
 use super::super::api::resources::PODS;
