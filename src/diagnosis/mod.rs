@@ -189,10 +189,11 @@ impl Examination<'_> {
                 );
             }
         }
-        let different = self.older_revisions.iter().find(|older| {
-            template::changes(finding.cause, name, &self.newest.template, &older.template)
-        });
-        let Some(different) = different else {
+        let (different, same): (Vec<&Revision>, Vec<&Revision>) =
+            self.older_revisions.iter().partition(|older| {
+                template::changes(finding.cause, name, &self.newest.template, &older.template)
+            });
+        let Some(different) = different.first() else {
             return match self.older_revisions.len() {
                 0 => (
                     Helps::Unknown,
@@ -204,6 +205,9 @@ impl Examination<'_> {
                 ),
             };
         };
+        if let Some(innocent) = not_revision::same_was_healthy(&same, self.evidence, self.limits) {
+            return (Helps::No, innocent);
+        }
         if let Some(doubt) = self.doubt(finding.cause) {
             return (Helps::Unknown, doubt);
         }

@@ -17,23 +17,64 @@ pub(super) fn was_healthy(
     evidence: &Evidence,
     limits: &GuardLimits,
 ) -> Option<Finding> {
-    let stretch: HealthyStretch = evidence.history.known()?.get(&newest.name)?.longest?;
-    (stretch.span() >= limits.proven_for && stretch.samples >= SAMPLES_AT_LEAST).then(|| {
-        Finding::new(
-            Cause::WasHealthy,
-            format!(
-                "revision {} was healthy for {} from {} on: something else has changed since",
-                newest.name,
-                human(stretch.span()),
-                whole_seconds(stretch.from)
-            ),
-        )
+    let stretch = healthy_stretch(newest, evidence, limits)?;
+    Some(Finding::new(
+        Cause::WasHealthy,
+        format!(
+            "revision {} was healthy for {} from {} on: something else has changed since",
+            newest.name,
+            human(stretch.span()),
+            whole_seconds(stretch.from)
+        ),
+    ))
+}
+
+/// An older revision that is the same in what fails, and that was healthy or is: a restart (`kubectl rollout restart`) or a change elsewhere
+/// in the template only brought to light what has changed outside of it. Going further back would undo a change that worked.
+pub(super) fn same_was_healthy(
+    same: &[&Revision],
+    evidence: &Evidence,
+    limits: &GuardLimits,
+) -> Option<String> {
+    same.iter().find_map(|older| {
+        healthy_stretch(older, evidence, limits)
+            .map(|stretch| {
+                format!(
+                    "revision {} is the same in what fails, and was healthy for {} from {} on",
+                    older.name,
+                    human(stretch.span()),
+                    whole_seconds(stretch.from)
+                )
+            })
+            .or_else(|| {
+                let beside = is_healthy_beside(older, evidence, limits)?;
+                Some(format!(
+                    "revision {} is the same in what fails, and {beside}",
+                    older.name
+                ))
+            })
     })
+}
+
+/// The stretch in Prometheus' history in which a revision was healthy by the one definition.
+fn healthy_stretch(
+    revision: &Revision,
+    evidence: &Evidence,
+    limits: &GuardLimits,
+) -> Option<HealthyStretch> {
+    evidence
+        .history
+        .known()?
+        .get(&revision.name)?
+        .longest
+        .filter(|stretch| {
+            stretch.span() >= limits.proven_for && stretch.samples >= SAMPLES_AT_LEAST
+        })
 }
 
 /// A pod of the revision that has been whole for long enough, right now: its template can run.
 pub(super) fn is_healthy_beside(
-    newest: &Revision,
+    revision: &Revision,
     evidence: &Evidence,
     limits: &GuardLimits,
 ) -> Option<String> {
@@ -41,12 +82,12 @@ pub(super) fn is_healthy_beside(
         .pods
         .known()?
         .iter()
-        .filter(|pod| !pod.deleting && pod.revision == newest.name)
+        .filter(|pod| !pod.deleting && pod.revision == revision.name)
         .filter_map(|pod| Some((pod, since(pod.ready_since?, evidence.gathered_at))))
         .filter(|(_, ready)| *ready >= limits.proven_for)
         .map(|(pod, ready)| {
             format!(
-                "{} of the same revision has been Ready for {}",
+                "{} of that revision has been Ready for {}",
                 pod.name,
                 human(ready)
             )

@@ -60,6 +60,21 @@ fn was_healthy(evidence: &mut Evidence, span: i64, samples: u32) {
     );
 }
 
+/// Lets the older revision be the newest one again but for `restartedAt`, and an even older one differ in what fails.
+fn restarted(name: &str) -> Evidence {
+    let mut evidence = fault(name);
+    let revisions = revisions(&mut evidence);
+    let newest = revisions.newest.as_mut().unwrap();
+    let mut different = revisions.older[0].clone();
+    different.name = RevisionName::new("the-one-before");
+    different.number = 0;
+    revisions.older[0].template = newest.template.clone();
+    newest.template["metadata"]["annotations"] =
+        json!({"kubectl.kubernetes.io/restartedAt": "now"});
+    revisions.older.push(different);
+    evidence
+}
+
 fn killing(evidence: &Evidence) -> EventFact {
     let pod = &evidence.pods.known().unwrap()[0];
     EventFact {
@@ -314,6 +329,39 @@ fn without_a_difference_in_what_fails_going_back_is_no_help() {
     revisions(&mut evidence).older[0].template["spec"]["containers"][0]["args"] =
         json!(["--other"]);
     assert_eq!(only_entry(&evidence).rollback_helps, Helps::No);
+}
+
+#[test]
+fn a_restart_of_what_was_healthy_is_not_undone_to_an_even_older_revision() {
+    for name in ["bad-args", "image-not-found"] {
+        let mut evidence = restarted(name);
+        // It never worked: the change before the restart is to blame as much as ever.
+        assert_eq!(only_entry(&evidence).rollback_helps, Helps::Yes, "{name}");
+        let copy = revisions(&mut evidence).older[0].name.clone();
+        let healthy_for = |span: i64, samples: u32| HealthHistory {
+            longest: Some(HealthyStretch {
+                from: now() - seconds(3600),
+                to: now() - seconds(3600 - span),
+                samples,
+            }),
+        };
+        evidence.history = Observed::Known([(copy.clone(), healthy_for(119, 3))].into());
+        assert_eq!(only_entry(&evidence).rollback_helps, Helps::Yes, "{name}");
+        evidence.history = Observed::Known([(copy.clone(), healthy_for(120, 3))].into());
+        let entry = only_entry(&evidence);
+        assert_eq!(entry.rollback_helps, Helps::No, "{name}: {}", entry.because);
+        assert!(entry.because.contains(copy.as_str()), "{}", entry.because);
+        // Or whole right now, as the old pods are while a rolling update is stuck.
+        evidence.history = Observed::Known([].into());
+        another_pod(&mut evidence, "of-the-copy");
+        let pod = &mut pods(&mut evidence)[1];
+        pod.revision = copy;
+        pod.ready_since = Some(now() - seconds(120));
+        pod.containers[0].state = ContainerState::Running { since: None };
+        pod.containers[0].last = None;
+        pod.containers[0].restarts = 0;
+        assert_eq!(only_entry(&evidence).rollback_helps, Helps::No, "{name}");
+    }
 }
 
 #[test]
