@@ -69,7 +69,7 @@ fn failed_pull(symptom: &Symptom, evidence: &Evidence) -> Finding {
     }
 }
 
-/// Where the same image has been pulled before: in this very pod, or in another of its revision.
+/// Where the same image has been pulled before: in this very pod, or in another of the workload, of whichever revision.
 fn was_there(symptom: &Symptom, evidence: &Evidence) -> Option<String> {
     let container = &symptom.container;
     if container.restarts > 0 || container.last.is_some() || !container.image_id.is_empty() {
@@ -79,7 +79,7 @@ fn was_there(symptom: &Symptom, evidence: &Evidence) -> Option<String> {
         .pods
         .known()?
         .iter()
-        .filter(|pod| pod.revision == symptom.revision && pod.uid != symptom.pod)
+        .filter(|pod| pod.uid != symptom.pod)
         .filter(|pod| {
             pod.containers.iter().any(|other| {
                 other.name == container.name

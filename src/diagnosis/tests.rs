@@ -502,6 +502,22 @@ fn an_image_that_was_there_is_not_said_to_be_missing() {
 }
 
 #[test]
+fn an_image_that_an_older_revisions_pod_runs_is_not_said_to_be_missing() {
+    let mut evidence = fault("image-not-found");
+    another_pod(&mut evidence, "older");
+    let older = revisions(&mut evidence).older[0].name.clone();
+    let pod = &mut pods(&mut evidence)[1];
+    pod.revision = older;
+    pod.ready_since = Some(now() - seconds(30));
+    pod.containers[0].state = ContainerState::Running { since: Some(now()) };
+    pod.containers[0].image_id = "ghcr.io/x@sha256:0".to_owned();
+    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+    // Another image of the same container says nothing.
+    pods(&mut evidence)[1].containers[0].image = "ghcr.io/vlrrbn/good:1".to_owned();
+    assert_eq!(only_entry(&evidence).cause, Cause::ImageNotFound);
+}
+
+#[test]
 fn a_whole_pod_of_the_same_revision_makes_a_crash_doubtful() {
     let mut evidence = fault("bad-args");
     another_pod(&mut evidence, "second");
