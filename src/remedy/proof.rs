@@ -38,7 +38,7 @@ pub fn of(case: &Case, revision: &Revision) -> Proof {
         return live;
     }
     match (live, remembered(case, revision)) {
-        (_, proven @ Proof::Proven(_)) => proven,
+        (_, proven @ Proof::Proven(_)) => doubted_by_the_present(case, revision).unwrap_or(proven),
         (yet @ Proof::NotYet { .. }, _) => yet,
         (Proof::Unavailable(pods), Proof::Unavailable(history) | Proof::Not(history)) => {
             Proof::Unavailable(format!("{pods}; {history}"))
@@ -95,6 +95,29 @@ fn live(case: &Case, revision: &Revision) -> Proof {
         look_again_at: whole_since.checked_add(needed).unwrap_or(Timestamp::MAX),
         text: format!("whole now, but too short: {text}"),
     }
+}
+
+/// A revision that serves now (a rolling update keeps it until the new pods are ready) and has a pod that is not Ready: whatever ails it, a database
+/// that is away perhaps, may ail the newest one too, and going back would not help. That may pass, so it is looked at again.
+fn doubted_by_the_present(case: &Case, revision: &Revision) -> Option<Proof> {
+    /// About as long as a pod takes to start or an endpoint to come back.
+    const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+    let pods = case.evidence.pods.known()?;
+    let staying: Vec<&Pod> = pods
+        .iter()
+        .filter(|pod| pod.revision == revision.name && !pod.deleting)
+        .collect();
+    let ready = staying
+        .iter()
+        .filter(|pod| pod.ready_since.is_some())
+        .count();
+    (revision.replicas_wanted > 0 && ready < staying.len()).then(|| Proof::NotYet {
+        look_again_at: case.now.checked_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX),
+        text: format!(
+            "healthy in Prometheus' history, but only {ready} of {} pods are ready now",
+            staying.len()
+        ),
+    })
 }
 
 /// Since when a pod has been ready with no container restarted; `None` while it is not ready, or where a restart has no time.
@@ -294,6 +317,19 @@ mod tests {
         let mut case = serving(30);
         case.evidence.history = Observed::Known(history(&[(GOOD, minutes(10))]));
         assert!(matches!(judge(&case), Proof::Proven(text) if text.contains("history")));
+    }
+
+    #[test]
+    fn a_revision_that_serves_and_is_not_whole_now_waits_whatever_its_past_was() {
+        let mut case = serving(600);
+        case.evidence.history = Observed::Known(history(&[(GOOD, minutes(60))]));
+        first_pod(&mut case).ready_since = None;
+        assert!(
+            matches!(judge(&case), Proof::NotYet { look_again_at, text } if look_again_at == at(30) && text.contains("0 of 1"))
+        );
+        // A pod on its way out, and one that has not been made yet, say nothing.
+        first_pod(&mut case).deleting = true;
+        assert!(matches!(judge(&case), Proof::Proven(_)));
     }
 
     #[test]
