@@ -68,22 +68,33 @@ pub fn diagnose(evidence: &Evidence, limits: &GuardLimits) -> Diagnosis {
         .iter()
         .map(|symptom| symptom.revision.clone())
         .collect();
+    let mut entries = newest.map_or_else(Vec::new, |newest| {
+        let older_revisions = revisions.map_or(&[][..], |revisions| &revisions.older);
+        let examination = Examination {
+            evidence,
+            limits,
+            newest,
+            older_revisions,
+            older: &older,
+        };
+        by_container(failing)
+            .into_values()
+            .filter_map(|symptoms| examination.entry(&symptoms))
+            .collect()
+    });
+    // A template that may be about to prove itself in another pod is not to blame yet.
+    let blames_the_template =
+        |entry: &Entry| entry.cause == Cause::CrashOnStart && entry.rollback_helps == Helps::Yes;
+    if entries.iter().any(blames_the_template)
+        && let Some(why) =
+            newest.and_then(|newest| not_revision::may_be_healthy_beside(newest, evidence, limits))
+    {
+        entries.clear();
+        pending.push(why);
+    }
     Diagnosis {
         newest: newest.map(|newest| newest.name.clone()),
-        entries: newest.map_or_else(Vec::new, |newest| {
-            let older_revisions = revisions.map_or(&[][..], |revisions| &revisions.older);
-            let examination = Examination {
-                evidence,
-                limits,
-                newest,
-                older_revisions,
-                older: &older,
-            };
-            by_container(failing)
-                .into_values()
-                .filter_map(|symptoms| examination.entry(&symptoms))
-                .collect()
-        }),
+        entries,
         // Without the revisions nobody can say which of them is older.
         older_failing: revisions.map_or_else(Vec::new, |_| older_names.into_iter().collect()),
         pending: pending

@@ -95,6 +95,36 @@ pub(super) fn is_healthy_beside(
         .min()
 }
 
+/// A pod of the revision that is Ready, has never restarted, and lacks only time to be whole: in a larger rollout one pod may crash, of its node
+/// or of its bad luck, before the others have shown what the template is worth.
+pub(super) fn may_be_healthy_beside(
+    newest: &Revision,
+    evidence: &Evidence,
+    limits: &GuardLimits,
+) -> Option<String> {
+    evidence
+        .pods
+        .known()?
+        .iter()
+        .filter(|pod| !pod.deleting && pod.revision == newest.name)
+        .filter(|pod| {
+            pod.containers
+                .iter()
+                .all(|container| container.restarts == 0 && container.last.is_none())
+        })
+        .filter_map(|pod| Some((pod, since(pod.ready_since?, evidence.gathered_at))))
+        .filter(|(_, ready)| *ready < limits.proven_for)
+        .map(|(pod, ready)| {
+            format!(
+                "{} of the same revision has been Ready for {} without a restart; {} would clear the revision",
+                pod.name,
+                human(ready),
+                human(limits.proven_for)
+            )
+        })
+        .min()
+}
+
 /// An older revision whose pods show the same symptom in the same container: that is not the newest one's doing.
 pub(super) fn older_fails_too(symptom: &Symptom, older: &[Symptom]) -> Option<Finding> {
     older

@@ -518,6 +518,32 @@ fn an_image_that_an_older_revisions_pod_runs_is_not_said_to_be_missing() {
 }
 
 #[test]
+fn a_crash_beside_a_pod_that_may_yet_prove_whole_is_not_proven_yet() {
+    let mut evidence = fault("bad-args");
+    another_pod(&mut evidence, "second");
+    let beside = &mut pods(&mut evidence)[1];
+    beside.ready_since = Some(now() - seconds(119));
+    beside.containers[0].state = ContainerState::Running {
+        since: Some(now() - seconds(125)),
+    };
+    beside.containers[0].last = None;
+    beside.containers[0].restarts = 0;
+    let diagnosis = diagnose(&evidence, &LIMITS);
+    assert_eq!(diagnosis.entries, []);
+    assert!(
+        diagnosis.pending[0].contains("second"),
+        "{:?}",
+        diagnosis.pending
+    );
+    // Ready between two crashes, as a crash-looper without a readiness probe is, says nothing.
+    pods(&mut evidence)[1].containers[0].restarts = 1;
+    assert_eq!(only_entry(&evidence).rollback_helps, Helps::Yes);
+    pods(&mut evidence)[1].containers[0].restarts = 0;
+    pods(&mut evidence)[1].deleting = true;
+    assert_eq!(only_entry(&evidence).rollback_helps, Helps::Yes);
+}
+
+#[test]
 fn a_whole_pod_of_the_same_revision_makes_a_crash_doubtful() {
     let mut evidence = fault("bad-args");
     another_pod(&mut evidence, "second");
