@@ -247,6 +247,11 @@ impl Examination<'_> {
                 self.newest.name
             ));
         }
+        if let Some(doubt) =
+            not_revision::may_have_been_healthy(self.newest, self.evidence, self.limits)
+        {
+            return Some(doubt);
+        }
         if let Some(why) = self.evidence.events.unavailable() {
             return Some(format!(
                 "what else happened to its pods can't be told: events could not be read ({why})"

@@ -29,6 +29,22 @@ pub(super) fn was_healthy(
     ))
 }
 
+/// Prometheus has nothing to say of the revision for so long that it may have been healthy then: never seen healthy is not seen failing.
+pub(super) fn may_have_been_healthy(
+    newest: &Revision,
+    evidence: &Evidence,
+    limits: &GuardLimits,
+) -> Option<String> {
+    let unrefuted = evidence.history.known()?.get(&newest.name)?.unrefuted;
+    (unrefuted >= limits.proven_for).then(|| {
+        format!(
+            "whether {} was healthy before can't be told: Prometheus' history has {} since its creation in which nothing says that it was not",
+            newest.name,
+            human(unrefuted)
+        )
+    })
+}
+
 /// An older revision that is the same in what fails, and that was healthy or is: a restart (`kubectl rollout restart`) or a change elsewhere
 /// in the template only brought to light what has changed outside of it. Going further back would undo a change that worked.
 pub(super) fn same_was_healthy(

@@ -54,6 +54,7 @@ fn was_healthy(evidence: &mut Evidence, span: i64, samples: u32) {
             newest,
             HealthHistory {
                 longest: Some(stretch),
+                ..HealthHistory::default()
             },
         )]
         .into(),
@@ -308,6 +309,22 @@ fn a_revision_that_was_healthy_is_not_to_blame_and_going_back_is_no_help() {
 }
 
 #[test]
+fn a_revision_that_may_have_been_healthy_while_nobody_looked_is_not_blamed() {
+    for name in ["bad-args", "image-not-found"] {
+        let mut evidence = fault(name);
+        let newest = revisions(&mut evidence).newest.clone().unwrap().name;
+        for (unrefuted, helps) in [(119, Helps::Yes), (120, Helps::Unknown)] {
+            let health = HealthHistory {
+                unrefuted: seconds(unrefuted),
+                ..HealthHistory::default()
+            };
+            evidence.history = Observed::Known([(newest.clone(), health)].into());
+            assert_eq!(only_entry(&evidence).rollback_helps, helps, "{name}");
+        }
+    }
+}
+
+#[test]
 fn without_a_difference_in_what_fails_going_back_is_no_help() {
     for name in ["bad-args", "image-not-found", "invalid-image-name"] {
         let mut evidence = fault(name);
@@ -344,6 +361,7 @@ fn a_restart_of_what_was_healthy_is_not_undone_to_an_even_older_revision() {
                 to: now() - seconds(3600 - span),
                 samples,
             }),
+            ..HealthHistory::default()
         };
         evidence.history = Observed::Known([(copy.clone(), healthy_for(119, 3))].into());
         assert_eq!(only_entry(&evidence).rollback_helps, Helps::Yes, "{name}");

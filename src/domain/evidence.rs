@@ -160,10 +160,13 @@ pub struct ReplicaSeries {
 }
 
 /// What Prometheus' history says of one revision: the longest stretch in which it was healthy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HealthHistory {
     /// The longest run of consecutive steps with ready == spec > 0, without restart and without gap; `None` = there was none.
     pub longest: Option<HealthyStretch>,
+    /// The longest time in which nothing that was seen speaks against its having been healthy: samples that say so, missing ones, and ones
+    /// whose restarts are not known. Asked of the newest revision alone: a target is proven by `longest`, a failing revision is cleared by doubt.
+    pub unrefuted: SignedDuration,
 }
 
 /// A stretch of time in which a revision was fully ready, without a restart and without a gap in the samples.

@@ -31,7 +31,12 @@ pub async fn gather(
                 .all()
                 .map(|revision| (revision.name.clone(), revision.created))
                 .collect();
-            let stretches = healthy_stretches(&history, &created);
+            let mut stretches = healthy_stretches(&history, &created);
+            if let Some(newest) = &revisions.newest
+                && let Some(health) = stretches.get_mut(&newest.name)
+            {
+                health.unrefuted = unrefuted(&history, &newest.name, newest.created, now);
+            }
             (Observed::Known(stretches), rolled_out(&history, revisions))
         }
         Err(unanswered) => {
@@ -106,7 +111,11 @@ pub fn healthy_stretches(
                 .map(Vec::as_slice)
                 .unwrap_or_default();
             let longest = longest_stretch(samples, *created, history.step);
-            (name.clone(), HealthHistory { longest })
+            let health = HealthHistory {
+                longest,
+                ..HealthHistory::default()
+            };
+            (name.clone(), health)
         })
         .collect()
 }
@@ -156,6 +165,45 @@ fn longer(one: Option<HealthyStretch>, other: Option<HealthyStretch>) -> Option<
     one.into_iter()
         .chain(other)
         .max_by_key(HealthyStretch::span)
+}
+
+/// The longest time since a revision's creation in which no sample says that it was not healthy: too few ready, a restart, or others alone having
+/// replicas. While nobody looked it may have been healthy, and what was before the history reaches back too; two samples in which it had no
+/// replicas have nothing of interest between them. A sample speaks for its step; the first one may be late by one more.
+pub fn unrefuted(
+    history: &ReplicaHistory,
+    name: &RevisionName,
+    created: Timestamp,
+    now: Timestamp,
+) -> SignedDuration {
+    let (mut contradicted, mut own, mut others) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for (other, samples) in &history.series {
+        for sample in samples.iter().filter(|sample| sample.wanted > 0) {
+            if other != name {
+                others.insert(sample.at);
+                continue;
+            }
+            own.insert(sample.at);
+            if sample.ready < sample.wanted || sample.restarts.is_some_and(|count| count > 0) {
+                contradicted.insert(sample.at);
+            }
+        }
+    }
+    let idle: BTreeSet<Timestamp> = others.difference(&own).copied().collect();
+    let (mut longest, mut last, mut spoken_for) = (SignedDuration::ZERO, created, history.step * 2);
+    for at in contradicted
+        .union(&idle)
+        .copied()
+        .filter(|at| *at > created)
+        .chain([now])
+    {
+        if !(idle.contains(&last) && idle.contains(&at)) {
+            longest = longest.max(at.duration_since(last) - spoken_for);
+        }
+        (last, spoken_for) = (at, history.step);
+    }
+    longest
 }
 
 /// When the newest revision was rolled out: the last sample in which others had replicas and it had none. That is true of a first rollout, of an undo that
@@ -343,8 +391,56 @@ mod tests {
         let stretches = healthy_stretches(&history([("good", healthy(0..10))]), &created);
         assert_eq!(
             stretches,
-            [(name("unseen"), HealthHistory { longest: None })].into()
+            [(name("unseen"), HealthHistory::default())].into()
         );
+    }
+
+    /// Two replicas, none ready.
+    fn failing(minutes: Minutes<i64>) -> Vec<ReplicaSample> {
+        let mut samples = healthy(minutes);
+        for sample in &mut samples {
+            sample.ready = 0;
+        }
+        samples
+    }
+
+    #[test]
+    fn what_failed_whenever_somebody_looked_is_refuted_all_along() {
+        let series = [("old", healthy(-60..0)), ("new", failing(1..10))];
+        let longest = unrefuted(&history(series), &name("new"), minute(0), minute(9));
+        assert_eq!(longest, SignedDuration::ZERO);
+        // Taken up again by an undo: it was not there while others were.
+        let series = [("old", healthy(-60..0)), ("new", failing(0..10))];
+        let longest = unrefuted(&history(series), &name("new"), minute(-61), minute(9));
+        assert_eq!(longest, SignedDuration::ZERO);
+    }
+
+    #[test]
+    fn a_time_in_which_nobody_looked_refutes_nothing() {
+        let minutes = SignedDuration::from_mins;
+        // Prometheus was away from the rollout on; it was away for a while; every second sample is missing; restarts are not known.
+        let every_second = healthy(1..20).into_iter().step_by(2).chain(failing(20..25));
+        let mut unknown = healthy(1..20);
+        for sample in &mut unknown {
+            sample.restarts = None;
+        }
+        unknown.extend(failing(20..25));
+        let away_twice = failing(1..3).into_iter().chain(failing(18..25));
+        for (samples, at_least) in [
+            (failing(20..25), 18),
+            (away_twice.collect(), 15),
+            (every_second.collect(), 18),
+            (unknown, 18),
+            (vec![], 22),
+        ] {
+            let series = [("old", healthy(-60..0)), ("new", samples)];
+            let longest = unrefuted(&history(series), &name("new"), minute(0), minute(24));
+            assert_eq!(longest, minutes(at_least));
+        }
+        // The history does not reach back to its creation.
+        let series = [("old", healthy(-60..0)), ("new", failing(0..5))];
+        let longest = unrefuted(&history(series), &name("new"), minute(-90), minute(4));
+        assert_eq!(longest, minutes(28));
     }
 
     fn rollout(

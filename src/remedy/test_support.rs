@@ -127,6 +127,7 @@ pub(crate) fn stretch(span: i64, samples: u32) -> HealthHistory {
     };
     HealthHistory {
         longest: Some(longest),
+        ..HealthHistory::default()
     }
 }
 
