@@ -100,6 +100,19 @@ pub async fn namespace_mode(cluster: &Cluster, namespace: &str) -> Observed<Stri
 /// A diagnosis needs a few examples, not every pod of a large workload: what fails in three pods fails in the others too.
 const PODS_ASKED: usize = 3;
 
+/// The pods to ask about: those with a crash first, for only Events tell the kubelet's kill from the program's own end; of those the newest.
+fn troubled(pods: &[Pod]) -> Vec<&Pod> {
+    let has_crashed = |pod: &Pod| pod.containers.iter().any(crashed);
+    let mut troubled: Vec<&Pod> = pods
+        .iter()
+        .rev()
+        .filter(|pod| !pod.deleting && (pod.ready_since.is_none() || has_crashed(pod)))
+        .collect();
+    troubled.sort_by_key(|pod| !has_crashed(pod));
+    troubled.truncate(PODS_ASKED);
+    troubled
+}
+
 /// Reads the Events and the logs of the newest pods that look troubled.
 pub async fn voices(
     cluster: &Cluster,
@@ -111,14 +124,7 @@ pub async fn voices(
         Observed::Absent => return (Observed::Absent, Vec::new()),
         Observed::Unavailable(why) => return (Observed::Unavailable(why.clone()), Vec::new()),
     };
-    let troubled: Vec<&Pod> = pods
-        .iter()
-        .rev()
-        .filter(|pod| {
-            !pod.deleting && (pod.ready_since.is_none() || pod.containers.iter().any(crashed))
-        })
-        .take(PODS_ASKED)
-        .collect();
+    let troubled = troubled(pods);
     let about = futures::future::join_all(
         troubled
             .iter()
@@ -141,4 +147,56 @@ pub async fn voices(
 fn crashed(container: &Container) -> bool {
     container.last.is_some()
         || matches!(&container.state, ContainerState::Terminated(end) if end.exit_code != 0 || !container.init)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identity::{RevisionName, Uid};
+    use crate::domain::workload::Termination;
+    use jiff::Timestamp;
+
+    fn pod(name: &str, restarts: i64) -> Pod {
+        let ended = Termination {
+            reason: "Error".to_owned(),
+            exit_code: 1,
+            started: None,
+            finished: None,
+        };
+        Pod {
+            name: name.to_owned(),
+            uid: Uid::new(name),
+            revision: RevisionName::new("r"),
+            node: None,
+            created: Timestamp::UNIX_EPOCH,
+            deleting: false,
+            ready_since: None,
+            unschedulable: None,
+            containers: vec![Container {
+                name: "web".to_owned(),
+                init: false,
+                image: String::new(),
+                image_id: String::new(),
+                restarts,
+                state: ContainerState::Running { since: None },
+                last: (restarts > 0).then_some(ended),
+            }],
+        }
+    }
+
+    #[test]
+    fn pods_that_are_only_starting_do_not_take_the_place_of_one_that_crashed() {
+        let pods = [
+            pod("oldest", 0),
+            pod("crashed", 4),
+            pod("starting-1", 0),
+            pod("starting-2", 0),
+            pod("starting-3", 0),
+        ];
+        let names: Vec<&str> = troubled(&pods)
+            .iter()
+            .map(|pod| pod.name.as_str())
+            .collect();
+        assert_eq!(names, ["crashed", "starting-3", "starting-2"]);
+    }
 }
