@@ -206,3 +206,34 @@ fn nothing_is_printed_outside_the_commands() {
         }
     }
 }
+
+#[test]
+fn there_is_one_tls_provider_in_the_whole_tree() {
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let packages = String::from_utf8(tree.stdout).unwrap();
+    let has = |name: &str| {
+        packages
+            .lines()
+            .any(|line| line.starts_with(&format!("{name} v")))
+    };
+    assert!(
+        has("aws-lc-rs") && has("rustls"),
+        "{packages}{}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
+    for other in ["ring", "openssl", "openssl-sys", "native-tls", "boring"] {
+        assert!(!has(other), "{other} is a second provider");
+    }
+}

@@ -18,6 +18,8 @@ struct State {
     /// `None` = the API server answers and has our schema; else why records are not durable.
     not_durable: Option<String>,
     prometheus: Option<String>,
+    /// Why the configuration file was refused last; the one before is in force.
+    configuration: Option<String>,
     asked: bool,
     rounds: u32,
 }
@@ -51,11 +53,20 @@ impl Health {
         Readiness {
             ready: state.asked && state.not_durable.is_none(),
             lines: vec![
-                "configuration: ok".to_owned(),
+                match &state.configuration {
+                    None => "configuration: ok".to_owned(),
+                    Some(why) => format!("configuration: the one before is in force: {why}"),
+                },
                 line("kubernetes", &state.not_durable),
                 line("prometheus", &state.prometheus),
             ],
         }
+    }
+
+    /// Notes what became of a reload.
+    pub(super) fn reloaded(&self, refused: Option<&str>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.configuration = refused.map(str::to_owned);
     }
 
     /// Asks both.
@@ -75,6 +86,7 @@ impl Health {
         let fresh = State {
             not_durable,
             prometheus,
+            configuration: self.state().configuration,
             asked: true,
             rounds: before.rounds.wrapping_add(1),
         };

@@ -42,12 +42,14 @@ impl Reloader {
                     tracing::warn!("`listen` and `webhook` take effect at the next start only");
                 }
                 self.sender.send_replace(Arc::new(config));
+                self.context.health.reloaded(None);
                 ConfigReloaded { at, refused: None }.emit(&self.context.metrics);
                 Ok(())
             }
             Err(error) => {
                 // One line, without a line of the file in it: somebody may have pasted a token there.
                 let summary = error.summary();
+                self.context.health.reloaded(Some(&summary));
                 ConfigReloaded {
                     at,
                     refused: Some(&summary),

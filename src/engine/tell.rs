@@ -87,7 +87,7 @@ pub(super) fn ended(context: &Context, incident: &Incident, ending: Ending) {
             workload: &workload,
             remedy: (!status.action.is_empty()).then_some(status.action.as_str()),
             ending,
-            mode: Mode::parse(&status.mode).unwrap_or(Mode::DryRun),
+            mode: Mode::parse(&status.mode).unwrap_or(context.config().mode),
             message: &status.message,
             since_first_write,
         }

@@ -76,3 +76,13 @@ def check_diff(incident, removed, added):
     plus = [line for line in lines if line.startswith("+")]
     exact = len(minus) == len(plus) == 1 and removed in minus[0] and added in plus[0]
     check(exact, f"the diff is not exactly {removed} -> {added}:\n{status(incident).get('diff')}")
+
+
+def check_announced(run, incident, *reasons):
+    """That Ripcord said these things in Events on the workload and on the Incident, where `kubectl describe` shows them."""
+    found = run.cluster.list("events", incident["metadata"]["namespace"])
+    for kind, uid in ((incident["spec"]["workload"]["kind"], incident["spec"]["workload"]["uid"]), ("Incident", incident["metadata"]["uid"])):
+        name = incident["metadata"]["name"]
+        said = {one["reason"] for one in found if one["involvedObject"].get("uid") == uid and one["metadata"]["name"].startswith(f"{name}.")}
+        missing = set(reasons) - said
+        check(not missing, f"no Event {sorted(missing)} on the {kind}; there are {sorted(said)}")

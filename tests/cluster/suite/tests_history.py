@@ -40,6 +40,8 @@ def history(run, scene):
     incidents.check_recovered(recovered)
     undone = live.deployment(run, NAMESPACE, GOOD)
     check(live.image(undone) == GOOD_WEB, f"it went to {live.image(undone)}")
+    proof = incidents.status(recovered)["plan"]["proof"]
+    check("Prometheus' history" in proof, f"it was not proven by Prometheus' history: {proof}")
     check(undone["metadata"]["generation"] == 4, f"good, two bad and undone make generation 4, not {undone['metadata']['generation']}")
     live.wait_rolled_out(run, NAMESPACE, GOOD, seconds=5)
     still = incidents.of(run, NAMESPACE, NEVER)[-1]

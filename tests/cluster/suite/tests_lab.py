@@ -34,6 +34,7 @@ def web_bad_image(run, scene):
     incidents.check_recovered(incident)
     check(incidents.status(incident)["cause"] == "ImageNotFound", incidents.standing(incident))
     check(incidents.status(incident)["action"] == "pinImage", incidents.standing(incident))
+    incidents.check_announced(run, incident, "RemediationStarted", "RemediationSucceeded")
     incidents.check_sources(incident)
     # from any source: the pod itself alternates between it and ErrImagePull, Prometheus and Events keep both;
     # and the registry's own words, as containerd hands them on
@@ -64,6 +65,7 @@ def bad_redis_arguments(run, scene):
     incidents.check_recovered(incident)
     check(incidents.status(incident)["cause"] == "CrashOnStart", incidents.standing(incident))
     check(incidents.status(incident)["action"] == "rolloutUndo", incidents.standing(incident))
+    incidents.check_announced(run, incident, "RemediationStarted", "RemediationSucceeded")
     incidents.check_sources(incident)
     incidents.check_evidence(incident, "Pods", "127")
     incidents.check_evidence(incident, "Logs", "9090: not found")

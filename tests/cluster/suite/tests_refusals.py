@@ -29,11 +29,11 @@ def refusals(run, scene):
     about_healthy = alertmanager.pod_alert(pod, "web")
     check(post(run, about_healthy) == 200, "an alert about a healthy workload was not answered with 200")
     incidents.wait_for(run, "faults", HEALTHY, "waits", lambda now: now.get("reason") == "NotFailing", 60)
-    for what, one in skipped_alerts(pod, foreign).items():
-        counted = run.main.total(SKIPPED)
+    for what, (one, reason) in skipped_alerts(pod, foreign).items():
+        counted = run.main.total(SKIPPED, reason=reason)
         status = post(run, one)
         check(status == 200, f"{what}: answered with {status}")
-        check(run.main.total(SKIPPED) > counted, f"{what}: no reason was counted")
+        check(run.main.total(SKIPPED, reason=reason) > counted, f"{what}: not counted as {reason}")
     for what, one in hostile.items():
         status = post(run, one)
         check(200 <= status < 500 and status not in (301, 302, 307, 308), f"{what}: answered with {status}")
@@ -63,16 +63,16 @@ def skipped_alerts(pod, foreign):
     """Alerts that leave nothing but a counted reason."""
     name = pod["metadata"]["name"]
     return {
-        "a broken workload of another namespace": alertmanager.pod_alert(foreign, "web"),
-        "the same by its Deployment": alertmanager.alert("Lab30DeploymentNotReady", namespace=OUTSIDE, deployment=BROKEN),
-        "the cluster's own namespace": alertmanager.alert("Lab30DeploymentNotReady", namespace="kube-system", deployment="coredns"),
-        "a pod that is gone": alertmanager.alert("Lab30PodWaiting", namespace="faults", pod=f"{HEALTHY}-5d79c9d97c-gone1", container="web"),
-        "a Deployment that is gone": alertmanager.alert("Lab30DeploymentNotReady", namespace="faults", deployment="t5-never-was"),
-        "another pod of the same name": alertmanager.alert("Lab30PodWaiting", namespace="faults", pod=name, uid="00000000-0000-4000-8000-000000000000"),
-        "no namespace": alertmanager.alert("Lab30PodWaiting", pod=name),
-        "resolved first": alertmanager.alert("Lab30PodRestarts", status="resolved", namespace="faults", pod=name),
-        "exported labels beside the scraper's own": alertmanager.alert(
-            "Lab30PodWaiting", namespace="faults", pod=name, exported_namespace="kube-system", exported_pod="kube-state-metrics-0"),
+        "a broken workload of another namespace": (alertmanager.pod_alert(foreign, "web"), "out_of_scope"),
+        "the same by its Deployment": (alertmanager.alert("Lab30DeploymentNotReady", namespace=OUTSIDE, deployment=BROKEN), "out_of_scope"),
+        "the cluster's own namespace": (alertmanager.alert("Lab30DeploymentNotReady", namespace="kube-system", deployment="coredns"), "out_of_scope"),
+        "a pod that is gone": (alertmanager.alert("Lab30PodWaiting", namespace="faults", pod=f"{HEALTHY}-5d79c9d97c-gone1", container="web"), "pod_gone"),
+        "a Deployment that is gone": (alertmanager.alert("Lab30DeploymentNotReady", namespace="faults", deployment="t5-never-was"), "workload_gone"),
+        "another pod of the same name": (alertmanager.alert("Lab30PodWaiting", namespace="faults", pod=name, uid="00000000-0000-4000-8000-000000000000"), "stale_uid"),
+        "no namespace": (alertmanager.alert("Lab30PodWaiting", pod=name), "no_namespace"),
+        "resolved first": (alertmanager.alert("Lab30PodRestarts", status="resolved", namespace="faults", pod=name), "resolved"),
+        "exported labels beside the scraper's own": (alertmanager.alert(
+            "Lab30PodWaiting", namespace="faults", pod=name, exported_namespace="kube-system", exported_pod="kube-state-metrics-0"), "out_of_scope"),
     }
 
 
