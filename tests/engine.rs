@@ -728,13 +728,13 @@ async fn without_the_answer_to_some_requests_there_is_one_write_and_recovery() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "two minutes: cargo test --test engine -- --ignored"]
+#[ignore = "minutes: tests/full runs it"]
 async fn killed_at_any_request_there_is_one_write_and_recovery() {
     killed_at_every(1).await;
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "two minutes: cargo test --test engine -- --ignored"]
+#[ignore = "minutes: tests/full runs it"]
 async fn without_the_answer_to_any_one_request_there_is_one_write_and_recovery() {
     unanswered_at_every(1).await;
 }
