@@ -21,7 +21,7 @@ class Measured:
         self.run, self.workload = run, workload
         self.deployments, self.pods = Watch(run.cluster, "deployments", namespace), Watch(run.cluster, "pods", namespace)
         self.began, self.before = time.time(), requests(run.main)
-        self.at_patch = self.at_close = self.patched = self.received = self.failed = None
+        self.at_patch = self.at_close = self.patched = self.received = self.failed = self.backed_off = None
 
     def wait_for_patch(self, seconds):
         """Until the write is seen on the workload; counts the requests made up to then."""
@@ -43,12 +43,16 @@ class Measured:
         self.at_close = requests(self.run.main)
         self.received = live.parse_time(incidents.status(incident)["alerts"][0]["receivedAt"])
         self.failed, _ = self._failing()
+        backed_off = self.pods.first(f"{self.workload}-", live.backing_off, self.began)
+        self.backed_off = backed_off and backed_off[0]
 
     def rows(self):
         name = self.workload
         latency = self.patched - self.received - self.run.DWELL_SECONDS
         yield f"{name}: webhook's arrival to the accepted patch, the dwell ({self.run.DWELL_SECONDS} s) taken off", f"{latency:.2f} s"
         yield f"{name}: first failed pull or back-off to the webhook's arrival", f"{self.received - self.failed:.1f} s"
+        lasted = f"{self.received - self.backed_off:.1f} s" if self.backed_off else "repaired before it backed off"
+        yield f"{name}: first back-off to the webhook's arrival", lasted
         yield f"{name}: requests to the patch", difference(self.before, self.at_patch)
         yield f"{name}: requests to the close", difference(self.before, self.at_close)
 
