@@ -9,6 +9,13 @@ def of(run, namespace, workload):
     return sorted(found, key=lambda one: one["metadata"]["creationTimestamp"])
 
 
+def forget(run, namespace, workload):
+    """Deletes a workload's incidents: what its own first start was alerted for is no part of a test."""
+    for one in of(run, namespace, workload):
+        run.cluster.delete("incidents", namespace, one["metadata"]["name"])
+    wait_until(f"the incidents of {workload} are gone", lambda: not of(run, namespace, workload), 30)
+
+
 def status(incident):
     return incident.get("status", {})
 

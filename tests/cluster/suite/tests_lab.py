@@ -20,6 +20,7 @@ def web_bad_image(run, scene):
     run.cluster.patch("deployments", "lab30", "lab30-web", {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}})
     wait_until("/health answers 200", lambda: healthy(run), 60)
     live.wait_calm(run, "lab30", "lab30-web")
+    incidents.forget(run, "lab30", "lab30-web")
     with measure.incident(run, "lab30", "lab30-web") as measured:
         kubectl("apply", "-f", str(LAB / "web-bad-image.yaml"))
         wait_until("/health fails", lambda: not healthy(run), 60)
@@ -47,6 +48,7 @@ def bad_redis_arguments(run, scene):
     scene.watching("lab30", "lab30-redis")
     live.wait_proven(run, "lab30", "lab30-redis")
     live.wait_calm(run, "lab30", "lab30-redis")
+    incidents.forget(run, "lab30", "lab30-redis")
     with measure.incident(run, "lab30", "lab30-redis") as measured:
         kubectl("apply", "-f", str(LAB / "bad-redis-arg.yaml"))
         crashing = measured.wait_for_failing_pod()

@@ -15,6 +15,7 @@ def the_other_way_round(run, scene):
     for name in (REDIS, WEB):
         live.wait_proven(run, "faults", name)
         live.wait_calm(run, "faults", name)
+        incidents.forget(run, "faults", name)
     run.cluster.apply("deployments", redis("faults", REDIS, image=MISSING_REDIS))
     run.cluster.apply("deployments", web("faults", WEB, env={"REDIS_PORT": "not-a-number"}))
 
