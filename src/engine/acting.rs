@@ -133,20 +133,7 @@ async fn decided_otherwise(
     incident: &Incident,
     full: gather::Full,
 ) -> Result<Wake, StoreError> {
-    match &full.case.evidence.workload {
-        Observed::Absent => advance(context, incident, Input::Gone).await,
-        Observed::Known(workload) if workload.uid != incident.spec.workload.uid => {
-            advance(context, incident, Input::Gone).await
-        }
-        Observed::Known(_) | Observed::Unavailable(_) => {
-            advance(
-                context,
-                incident,
-                Input::Looked(Box::new(full.looked(config))),
-            )
-            .await
-        }
-    }
+    advance(context, incident, full.input(incident, config)).await
 }
 
 /// What a look at the live workload says about a recorded plan whose write is not in the record: asked before anything else is decided, in

@@ -143,14 +143,7 @@ async fn decide(
     if let Some(input) = acting::look_for_write(context, config, incident, &full.live()) {
         return advance(context, incident, input).await;
     }
-    let input = match &full.case.evidence.workload {
-        Observed::Absent => Input::Gone,
-        Observed::Known(workload) if workload.uid != incident.spec.workload.uid => Input::Gone,
-        Observed::Known(_) | Observed::Unavailable(_) => {
-            Input::Looked(Box::new(full.looked(config)))
-        }
-    };
-    advance(context, incident, input).await
+    advance(context, incident, full.input(incident, config)).await
 }
 
 /// Held: looks lightly, and decides again only when what the hold was decided on has changed.
@@ -165,12 +158,11 @@ async fn reconsider(
         return advance(context, incident, input).await;
     }
     let input = match &live.workload {
-        Observed::Absent => Input::Gone,
-        Observed::Known(workload) if workload.uid != incident.spec.workload.uid => Input::Gone,
+        workload if gather::is_gone(incident, workload) => Input::Gone,
         Observed::Known(_) if looked.decided_on != status(incident).decided_on => {
             return decide(context, config, incident, reference).await;
         }
-        Observed::Known(_) | Observed::Unavailable(_) => Input::Looked(Box::new(looked)),
+        _ => Input::Looked(Box::new(looked)),
     };
     advance(context, incident, input).await
 }

@@ -1,7 +1,7 @@
 //! From an incident to its case: evidence, diagnosis, proposal, verdict. The stages in order, and nothing else.
 
 use super::context::Context;
-use super::step::{Decided, Looked};
+use super::step::{Decided, Input, Looked};
 use crate::action;
 use crate::config::Config;
 use crate::decision;
@@ -39,6 +39,15 @@ pub(super) fn workload_of(incident: &Incident) -> Option<WorkloadRef> {
         namespace: incident.metadata.namespace.clone()?,
         name: incident.spec.workload.name.clone(),
     })
+}
+
+/// Whether a reading says that the incident's workload is gone: there is none, or another one has its name. Unread is not gone.
+pub(super) fn is_gone(incident: &Incident, workload: &Observed<Workload>) -> bool {
+    match workload {
+        Observed::Absent => true,
+        Observed::Known(workload) => workload.uid != incident.spec.workload.uid,
+        Observed::Unavailable(_) => false,
+    }
 }
 
 /// Asks every source, diagnoses, proposes, and lets the guards decide; where only the rehearsal is missing, rehearses and decides again.
@@ -125,8 +134,17 @@ impl Full {
         }
     }
 
+    /// The input that it is to the state machine.
+    pub(super) fn input(self, incident: &Incident, config: &Config) -> Input {
+        if is_gone(incident, &self.case.evidence.workload) {
+            Input::Gone
+        } else {
+            Input::Looked(Box::new(self.looked(config)))
+        }
+    }
+
     /// What the state machine is told of it.
-    pub(super) fn looked(self, config: &Config) -> Looked {
+    fn looked(self, config: &Config) -> Looked {
         let facts = diagnosis::facts(&self.case.evidence, &self.case.diagnosis);
         let next_steps = decision::next_steps(&self.case, self.proposal.as_ref(), &self.verdict);
         let decided = Decided {
