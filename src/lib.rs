@@ -39,6 +39,7 @@
 //! | [`engine`] | the state machine of an incident, its driver, all tasks | |
 //! | [`platform`] | the adapters: Kubernetes, Prometheus, the probe, the clock | |
 //! | [`sim`] | a simulated cluster behind the same clients, for `demo` and tests | fault of a program, image or request: `sim::controllers`, `sim::Interference` |
+//! | [`planted`] | bugs that only tests can switch on | switch: a variant, a line at its place, a row in `tests/simulation/bugs.rs` |
 //! | [`telemetry`] | one struct an event: log line and metric together | |
 //! | [`cli`] | one command a file; only it prints | command: a file and a variant |
 //!
@@ -61,6 +62,7 @@ pub mod engine;
 pub mod evidence;
 pub mod intake;
 pub mod notify;
+pub mod planted;
 pub mod platform;
 pub mod record;
 pub mod remedy;

@@ -22,6 +22,15 @@ impl Applied {
         }
     }
 
+    /// A proof without proof, for a planted bug.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) fn unproven(workload: &Workload) -> Self {
+        Self {
+            action_id: ActionId::new("unproven"),
+            workload: workload.clone(),
+        }
+    }
+
     /// The write's name.
     pub fn action_id(&self) -> &ActionId {
         &self.action_id

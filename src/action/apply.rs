@@ -4,6 +4,7 @@ use super::applied::{Applied, Recognised, recognise_template};
 use super::{Authorized, reading};
 use crate::domain::plan::{Plan, json_patch};
 use crate::domain::workload::Workload;
+use crate::planted::{self, Bug};
 use crate::platform::kube::Cluster;
 
 /// An object whose status moves all the time makes the resource version stale; at most this often, each try on a new reading.
@@ -65,7 +66,7 @@ pub async fn apply(
             // Nothing moved: what was rejected is the write itself, an admission policy's 422 too.
             return Err(Unapplied::Refused(refusal.clone()));
         }
-        if !workload.same_intent(decided_on) {
+        if !workload.same_intent(decided_on) && !planted::is(Bug::StaleDecisionTrusted) {
             return Err(Unapplied::Moved);
         }
         if !still_allowed() {
@@ -82,6 +83,9 @@ pub async fn apply(
             Err(error) if error.is_for_later() => return Err(Unapplied::Later(error.to_string())),
             Err(error) if error.is_rejected() => stale = Some((workload, error.to_string())),
             Err(error) if error.is_ambiguous() => {
+                if planted::is(Bug::BlindRetry) {
+                    let _ = cluster.patch_workload(&plan.workload, &patch, false).await;
+                }
                 return settle(cluster, plan, &error.to_string()).await;
             }
             Err(error) => return Err(Unapplied::Refused(error.to_string())),

@@ -14,6 +14,7 @@ use crate::domain::plan::patch_sha256;
 use crate::domain::time::since;
 use crate::domain::workload::{Workload, WorkloadRef};
 use crate::evidence::live::{self, Live};
+use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
 use crate::record::store::StoreError;
 use crate::verify;
@@ -57,8 +58,10 @@ pub(super) async fn act(
     let Ok(authorized) = decision::authorize(&full.case, plan, &rehearsal) else {
         return decided_otherwise(context, config, incident, full).await;
     };
-    let still_allowed =
-        || !holder_is_late(context, incident) && config.digest == context.config().digest;
+    let still_allowed = || {
+        let late = holder_is_late(context, incident) && !planted::is(Bug::HoldNotLookedAtAgain);
+        !late && config.digest == context.config().digest
+    };
     let plan = authorized.get().clone();
     let written =
         match action::apply(&context.cluster, &authorized, &workload, &still_allowed).await {
@@ -146,6 +149,9 @@ pub(super) fn look_for_write(
 ) -> Option<Input> {
     let status = status(incident);
     let plan = status.plan.as_ref()?;
+    if planted::is(Bug::EarlierWriteNotLookedFor) {
+        return None;
+    }
     if status
         .applied
         .iter()

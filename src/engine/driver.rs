@@ -11,6 +11,7 @@ use crate::domain::identity::IncidentName;
 use crate::domain::incident::{Holder, IncidentStatus, Phase};
 use crate::domain::observed::Observed;
 use crate::domain::workload::WorkloadRef;
+use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
 use crate::record::store::{self, StoreError};
 use jiff::{SignedDuration, Timestamp};
@@ -143,7 +144,27 @@ async fn decide(
     if let Some(input) = acting::look_for_write(context, config, incident, &full.live()) {
         return advance(context, incident, input).await;
     }
-    advance(context, incident, full.input(incident, config)).await
+    let input = full.input(incident, config);
+    if planted::is(Bug::IntentNotRecorded)
+        && let Some(unrecorded) = with_intent(context, incident, &input)
+    {
+        return Box::pin(acting::act(context, config, &unrecorded, reference)).await;
+    }
+    advance(context, incident, input).await
+}
+
+/// The incident with its intent, not saved: for a planted bug.
+fn with_intent(context: &Context, incident: &Incident, input: &Input) -> Option<Incident> {
+    let now = context.clock.now();
+    let mut next = step(incident, input.clone(), now).status;
+    next.holder = Some(Holder {
+        id: context.process.clone(),
+        deadline: now.checked_add(HOLD_FOR).unwrap_or(now),
+    });
+    let acts = Phase::parse(&next.phase) == Some(Phase::Acting);
+    let mut unrecorded = incident.clone();
+    unrecorded.status = Some(next);
+    acts.then_some(unrecorded)
 }
 
 /// Held: looks lightly, and decides again only when what the hold was decided on has changed.

@@ -12,6 +12,7 @@ use crate::domain::observed::Observed;
 use crate::domain::workload::{Revision, Workload, WorkloadIdentity};
 use crate::evidence::live;
 use crate::intake::ports::{Delivery, Receipt, Receiver, Unavailable};
+use crate::planted::{self, Bug};
 use crate::record::crd::{Incident, IncidentSpec};
 use crate::record::name::incident as incident_name;
 use crate::record::store::{self, Opened, StoreError, is_closed, name_of};
@@ -70,6 +71,7 @@ impl Receiver for Intake {
         let mut unavailable = self.all_resolved(&config, &delivery).await.err();
         for alert in &delivery.alerts {
             match self.one(&config, alert).await {
+                Err(_) if planted::is(Bug::AnsweredBeforeRecorded) => receipt.recorded += 1,
                 Err(why) => unavailable = unavailable.or(Some(why)),
                 Ok(Fate::Recorded) => receipt.recorded += 1,
                 Ok(Fate::Skipped(reason)) => {
@@ -100,10 +102,10 @@ impl Intake {
         if self.context.own_namespace.as_ref() == Some(namespace) {
             return Ok(Fate::Skipped(SkipReason::OwnNamespace));
         }
-        if !config.namespaces.contains(namespace) {
+        if !config.namespaces.contains(namespace) && !planted::is(Bug::EmptyMeansAll) {
             return Ok(Fate::Skipped(SkipReason::OutOfScope));
         }
-        if alert.status == AlertStatus::Resolved {
+        if alert.status == AlertStatus::Resolved && !planted::is(Bug::ActOnResolved) {
             // Noted already, before anything else.
             return Ok(Fate::Skipped(SkipReason::Resolved));
         }
@@ -112,8 +114,10 @@ impl Intake {
             Some(Known::Recorded(_)) if alert.hint != Hint::Namespace => {
                 return Ok(Fate::Skipped(SkipReason::AlreadyKnown));
             }
-            Some(Known::Resolved) => return Ok(Fate::Skipped(SkipReason::Resolved)),
-            Some(Known::Recorded(_)) | None => {}
+            Some(Known::Resolved) if !planted::is(Bug::ActOnResolved) => {
+                return Ok(Fate::Skipped(SkipReason::Resolved));
+            }
+            Some(Known::Recorded(_) | Known::Resolved) | None => {}
         }
         match &alert.hint {
             Hint::Namespace => self.aggregate(config, namespace, alert).await,

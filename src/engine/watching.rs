@@ -14,6 +14,8 @@ use crate::domain::policy::VerifySpec;
 use crate::domain::time::since;
 use crate::domain::workload::{Pod, WorkloadRef};
 use crate::evidence::live::{self, Live};
+#[cfg(feature = "planted-bugs")]
+use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
 use crate::record::store::StoreError;
 use crate::verify::{self, Judgement, LastQuestions, Look};
@@ -56,6 +58,10 @@ pub(super) async fn watch(
         (Observed::Known(workload), Observed::Known(revisions)) => {
             match action::recognise(workload, revisions, plan, made) {
                 Some(Recognised::Ours(applied)) => Some(applied),
+                #[cfg(feature = "planted-bugs")]
+                Some(_) if planted::is(Bug::OvertakenUnnoticed) => {
+                    Some(Box::new(action::Applied::unproven(workload)))
+                }
                 Some(Recognised::NotWritten | Recognised::Superseded) => {
                     return advance(context, incident, Input::Overtaken).await;
                 }

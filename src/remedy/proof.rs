@@ -5,6 +5,7 @@ use crate::domain::evidence::HealthHistory;
 use crate::domain::observed::Observed;
 use crate::domain::time::{human, since};
 use crate::domain::workload::{Container, ContainerState, Pod, Revision};
+use crate::planted::{self, Bug};
 use jiff::{SignedDuration, Timestamp};
 
 /// A history of fewer samples proves nothing: one scrape can be lucky, and two can be the same moment.
@@ -30,6 +31,9 @@ pub enum Proof {
 
 /// Judges one revision.
 pub fn of(case: &Case, revision: &Revision) -> Proof {
+    if planted::is(Bug::AnythingIsProven) {
+        return Proof::Proven("not looked at".to_owned());
+    }
     if case.diagnosis.older_failing.contains(&revision.name) {
         return Proof::Not("its pods fail now".to_owned());
     }

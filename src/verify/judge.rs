@@ -7,6 +7,7 @@ use crate::domain::policy::VerifySpec;
 use crate::domain::text::truncate;
 use crate::domain::time::{human, since, whole_seconds};
 use crate::domain::workload::{Pod, Revisions, Workload};
+use crate::planted::{self, Bug};
 use jiff::{SignedDuration, Timestamp};
 
 /// A target that is whole for a while and then not, so often, is not repaired.
@@ -205,7 +206,7 @@ fn state(look: &Look<'_>) -> State {
         && counts.available >= counts.updated
         && i64::try_from(ready).unwrap_or(0) >= wanted
         && ready == own.len();
-    if complete {
+    if complete || planted::is(Bug::RecoveredTooSoon) {
         let restarts = own
             .iter()
             .flat_map(|pod| &pod.containers)
@@ -235,7 +236,9 @@ fn lasting(next: &VerificationRecord, now: Timestamp, why: &str, unseen: bool) -
         return Judgement::NotYet(why.to_owned());
     }
     let text = format!("no progress for {}: {why}", human(still));
-    if unseen {
+    if planted::is(Bug::TimeOutIsRecovery) {
+        Judgement::Recovered(text)
+    } else if unseen {
         Judgement::Unknown(text)
     } else {
         Judgement::TimedOut(text)

@@ -1,11 +1,12 @@
 //! `NotInScope`: only namespaces that the configuration names; an empty list means none.
 
 use super::{Finding, Question, hold, pass};
+use crate::planted::{self, Bug};
 
 pub(super) fn check(question: &Question<'_>) -> Finding {
     let namespace = &question.case.workload.namespace;
     let scope = &question.case.scope;
-    if scope.contains(namespace) {
+    if scope.contains(namespace) || planted::is(Bug::EmptyMeansAll) {
         return pass(format!(
             "namespace {namespace} is one of the {} in scope",
             scope.len()

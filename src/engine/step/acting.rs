@@ -11,6 +11,7 @@ use crate::domain::plan::PlanRecord;
 use crate::domain::time::{since, whole_seconds};
 use crate::domain::verdict::Reason;
 use crate::notify::events::Announcement;
+use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
 use crate::verify::Judgement;
 use jiff::{SignedDuration, Timestamp};
@@ -141,7 +142,7 @@ pub(super) fn lost_answer(status: &IncidentStatus) -> Option<(Timestamp, bool)> 
 pub(super) fn note_write(next: &mut IncidentStatus, now: Timestamp) {
     let Some(plan) = &next.plan else { return };
     let known = |applied: &AppliedRecord| applied.action_id == plan.action_id;
-    if !next.applied.iter().any(known) {
+    if !next.applied.iter().any(known) && !planted::is(Bug::WriteNotNoted) {
         next.applied.push(AppliedRecord {
             action_id: plan.action_id.clone(),
             remedy: plan.remedy.clone(),

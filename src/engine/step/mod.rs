@@ -18,6 +18,7 @@ use crate::domain::plan::{Plan, Rehearsal, RevisionMark};
 use crate::domain::policy::Mode;
 use crate::domain::verdict::Verdict;
 use crate::notify::events::Announcement;
+use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
 use crate::verify::Judgement;
 use jiff::{SignedDuration, Timestamp};
@@ -126,7 +127,9 @@ const LAST_LANDING: SignedDuration = SignedDuration::from_secs(65);
 
 /// Whether the answer to a write of this incident was lost so lately that it may still land.
 pub fn may_still_land(status: &IncidentStatus, now: Timestamp) -> bool {
-    acting::lost_answer(status).is_some_and(|(at, _)| now.duration_since(at) < LAST_LANDING)
+    let lost = acting::lost_answer(status);
+    lost.is_some_and(|(at, _)| now.duration_since(at) < LAST_LANDING)
+        && !planted::is(Bug::LostAnswerForgotten)
 }
 
 /// Whether answers were lost twice, and the second write can't land any more: a third try would be one too many.
@@ -260,7 +263,7 @@ pub fn may_drive(
         Some(Phase::Acting | Phase::Verifying)
     );
     match &status.holder {
-        _ if !held_phase => Ok(Claim::NotNeeded),
+        _ if !held_phase || planted::is(Bug::HoldIgnored) => Ok(Claim::NotNeeded),
         Some(holder) if holder.id == process => {
             let left = holder.deadline.duration_since(now);
             // A holder whose deadline has passed may have been overtaken: it must win the compare-and-swap again first.
