@@ -26,6 +26,7 @@ use ripcord::engine::{self, Context, Intake, Parts, TaskDied};
 use ripcord::intake::ports::{Delivery, Receipt, Receiver, Unavailable};
 use ripcord::platform::clock::Clock;
 use ripcord::platform::kube::Cluster;
+use ripcord::platform::probe::HttpProber;
 use ripcord::platform::prometheus::PrometheusPort;
 use ripcord::telemetry::Metrics;
 use ripcord::telemetry::metrics::Build;
@@ -101,6 +102,7 @@ impl World {
         let (context, news) = Context::new(Parts {
             cluster: Cluster::new(self.api.client(), Arc::new(metrics.clone())),
             prometheus: Arc::new(move |_| port.clone()),
+            probe: Arc::new(HttpProber),
             clock: self.clock,
             config: self.config.subscribe(),
             metrics,

@@ -21,7 +21,7 @@ use ripcord::domain::policy::HttpProbe;
 use ripcord::domain::workload::{Revision, Revisions};
 use ripcord::evidence;
 use ripcord::platform::CallObserver;
-use ripcord::platform::probe::{Unprobed, probe};
+use ripcord::platform::probe::{HttpProber, ProbePort as _, Unprobed};
 use ripcord::platform::prometheus::{
     BuildError, MOST_PODS, PrometheusClient, PrometheusPort, Range, Settings, Unanswered,
 };
@@ -491,7 +491,7 @@ async fn redirects_are_not_followed() {
             host: None,
             status: 200,
         };
-        assert_eq!(probe(&spec).await.unwrap(), status);
+        assert_eq!(HttpProber.probe(&spec).await.unwrap(), status);
     }
     assert_eq!(canary.connections(), 0);
 }
@@ -778,7 +778,7 @@ async fn a_probe_reads_the_status_alone_and_sends_the_host_it_is_told() {
         host: Some("lab30.test".to_owned()),
         status: 200,
     };
-    assert_eq!(probe(&spec).await.unwrap(), 200);
+    assert_eq!(HttpProber.probe(&spec).await.unwrap(), 200);
     let head = fake.heads().concat().to_lowercase();
     assert!(
         head.starts_with("get /health http/1.1\r\n") && head.contains("host: lab30.test\r\n"),
@@ -796,17 +796,17 @@ async fn a_probe_without_an_answer_has_no_status() {
     };
     let silent = Fake::start(Behaviour::Silent).await;
     assert!(matches!(
-        probe(&spec(&silent.url, None)).await,
+        HttpProber.probe(&spec(&silent.url, None)).await,
         Err(Unprobed::TimedOut)
     ));
     let gone = Fake::start(Behaviour::Silent).await.stop();
     assert!(matches!(
-        probe(&spec(&gone, None)).await,
+        HttpProber.probe(&spec(&gone, None)).await,
         Err(Unprobed::Unreachable)
     ));
     for (url, host) in [("not an address", None), (gone.as_str(), Some("a\nb"))] {
         assert!(matches!(
-            probe(&spec(url, host)).await,
+            HttpProber.probe(&spec(url, host)).await,
             Err(Unprobed::Unusable(_))
         ));
     }

@@ -90,6 +90,22 @@ async fn a_dry_run_rehearses_and_leaves_the_workload_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pods_that_are_ready_are_no_recovery_while_the_probe_says_otherwise() {
+    let lab = Lab::healthy("enforce").await;
+    // The Service has lost its pods.
+    lab.world.serve(lab::WEB_URL, lab::NAMESPACE, "nobody");
+    lab.advance(15).await;
+    lab.break_web();
+    lab.advance(60).await;
+    assert_eq!(lab.alert(WEB).await, 200);
+    lab.advance(2 * A_WHILE).await;
+    let told = format!("{:#}", lab.incident());
+    assert_eq!(lab.status("outcome"), "Escalated", "{told}");
+    assert!(told.contains("status 503, expected 200"), "{told}");
+    lab.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn redis_with_broken_arguments_is_undone_and_recovers() {
     let lab = Lab::healthy("enforce").await;
     lab.advance(15).await;

@@ -8,6 +8,8 @@
 )]
 
 use jiff::SignedDuration;
+use ripcord::domain::policy::HttpProbe;
+use ripcord::platform::probe::Unprobed;
 use ripcord::platform::prometheus::{Range, Unanswered};
 use ripcord::sim::{Behaviour, Program, Pull, World};
 use serde_json::{Value, json};
@@ -292,4 +294,26 @@ async fn prometheus_knows_what_was_and_says_when_it_can_not() {
     assert_eq!(port.up().await, Err(Unanswered::Unreachable));
     let replicas = port.replicas("lab30", "web").await;
     assert_eq!(replicas, Err(Unanswered::Unreachable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_answers_while_a_ready_pod_stands_behind_it() {
+    let world = world();
+    let prober = world.probe();
+    let spec = HttpProbe {
+        url: "http://web.lab30.svc:8080/health".to_owned(),
+        host: None,
+        status: 200,
+    };
+    assert!(matches!(
+        prober.probe(&spec).await,
+        Err(Unprobed::Unreachable)
+    ));
+    world.serve(&spec.url, "lab30", "web");
+    assert_eq!(prober.probe(&spec).await.unwrap(), 503);
+    world.apply(&manifest("web:1", 1)).unwrap();
+    seconds(&world, 3).await;
+    assert_eq!(prober.probe(&spec).await.unwrap(), 503);
+    seconds(&world, 30).await;
+    assert_eq!(prober.probe(&spec).await.unwrap(), 200);
 }

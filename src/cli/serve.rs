@@ -10,6 +10,7 @@ use crate::intake::server::Server;
 use crate::platform::CallObserver;
 use crate::platform::clock::Clock;
 use crate::platform::kube::{Cluster, ConnectError, Credentials, connect};
+use crate::platform::probe::HttpProber;
 use crate::platform::prometheus::{BuildError, PrometheusClient, PrometheusPort, Settings};
 use crate::telemetry::events::ConfigReloaded;
 use crate::telemetry::logging::{self, LogFormat, LoggingError};
@@ -152,6 +153,7 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
     let (context, news) = Context::new(Parts {
         cluster: Cluster::new(client, observer),
         prometheus: Arc::new(move |config| prometheus.port(config)),
+        probe: Arc::new(HttpProber),
         clock,
         config: receiver,
         metrics: metrics.clone(),

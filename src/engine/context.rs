@@ -7,6 +7,7 @@ use super::tasks::{NEWS_WAITING, News};
 use crate::config::Config;
 use crate::platform::clock::Clock;
 use crate::platform::kube::Cluster;
+use crate::platform::probe::ProbePort;
 use crate::platform::prometheus::PrometheusPort;
 use crate::record::crd::Incident;
 use crate::record::store::Store;
@@ -23,6 +24,8 @@ pub struct Parts {
     pub cluster: Cluster,
     /// How Prometheus is reached.
     pub prometheus: PrometheusFactory,
+    /// Who makes a policy's HTTP probe.
+    pub probe: Arc<dyn ProbePort>,
     /// The clock.
     pub clock: Clock,
     /// The configuration; every decision takes one snapshot.
@@ -41,6 +44,7 @@ pub struct Context {
     pub(super) cluster: Cluster,
     pub(super) store: Store,
     prometheus: PrometheusFactory,
+    pub(super) probe: Arc<dyn ProbePort>,
     pub(super) clock: Clock,
     pub(super) config: watch::Receiver<Arc<Config>>,
     pub(super) metrics: Metrics,
@@ -58,6 +62,7 @@ impl Context {
         let Parts {
             cluster,
             prometheus,
+            probe,
             clock,
             config,
             metrics,
@@ -69,6 +74,7 @@ impl Context {
             store: Store::new(cluster.clone()),
             cluster,
             prometheus,
+            probe,
             clock,
             config,
             metrics,

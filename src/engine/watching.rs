@@ -139,7 +139,9 @@ async fn ask_last(
         &reference.namespace,
         &pods,
         whole_for,
-        spec.http.as_ref(),
+        spec.http
+            .as_ref()
+            .map(|http| (context.probe.as_ref(), http)),
         &context.metrics,
     )
     .await

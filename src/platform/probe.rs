@@ -1,6 +1,7 @@
 //! The HTTP probe of a policy: one GET of an address from the configuration, of which only the status is read.
 
 use crate::domain::policy::HttpProbe;
+use futures::future::BoxFuture;
 use std::time::Duration;
 
 /// For one probe, from connecting to the response's head: a healthy service answers its own health check faster, and three go in a row, 2 s apart.
@@ -20,11 +21,26 @@ pub enum Unprobed {
     Unreachable,
 }
 
-/// Asks once and returns the status, whatever it is: the caller compares. Redirects are not followed, and the body is not read (so it has no limit).
-///
-/// # Errors
-/// Where there was no status.
-pub async fn probe(spec: &HttpProbe) -> Result<u16, Unprobed> {
+/// An answer on its way: the status, whatever it is (the caller compares), or why there was none.
+pub type Probing<'a> = BoxFuture<'a, Result<u16, Unprobed>>;
+
+/// Who makes the probe: [`HttpProber`] here, a simulated cluster elsewhere.
+pub trait ProbePort: Send + Sync {
+    /// Asks once.
+    fn probe<'a>(&'a self, spec: &'a HttpProbe) -> Probing<'a>;
+}
+
+/// The real one. Redirects are not followed, and the body is not read (so it has no limit).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HttpProber;
+
+impl ProbePort for HttpProber {
+    fn probe<'a>(&'a self, spec: &'a HttpProbe) -> Probing<'a> {
+        Box::pin(get(spec))
+    }
+}
+
+async fn get(spec: &HttpProbe) -> Result<u16, Unprobed> {
     let client = super::http::client(&spec.url, TIMEOUT, TIMEOUT)
         // Each probe opens a connection of its own: one that is kept open reaches the same pod again.
         .pool_max_idle_per_host(0)

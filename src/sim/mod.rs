@@ -4,6 +4,7 @@
 //! ```text
 //! platform::kube::Cluster -> kube::Client -> api (a tower service) -> store <- controllers, kubelet (once a second)
 //! platform::prometheus::PrometheusPort <- prometheus (every 5 s a scrape of the store)
+//! platform::probe::ProbePort <- services (which Deployment stands behind an address)
 //! ```
 //!
 //! [`World::advance`] drives it: it sleeps from second to second on tokio's clock and lets the controllers work. On a paused clock and one
@@ -18,12 +19,14 @@
 //! - Kubelet: one node that never fails; init containers, sidecars, liveness and startup probes, out-of-memory kills, start errors, missing
 //!   ConfigMaps and mounts, scheduling failures; image garbage collection; pulls that hang. A pod stops within a second.
 //! - Events: they are merged, but never dropped, combined or expired.
+//! - Services: no objects, and no status but 200 and 503 ([`World::serve`]); paths and the `Host` header are not looked at.
 //! - Prometheus: no gaps, no staleness, no extrapolation, no second source (see [`World::prometheus_down`] and [`World::scrapes_stop`]).
 
 mod api;
 mod controllers;
 mod json;
 mod prometheus;
+mod services;
 mod verbs;
 
 pub use api::{After, Before, Call, Interference, Write, WriteLog};
@@ -33,6 +36,7 @@ pub use verbs::Refused;
 use crate::platform::CallObserver;
 use crate::platform::clock::Clock;
 use crate::platform::kube::Cluster;
+use crate::platform::probe::ProbePort;
 use crate::platform::prometheus::PrometheusPort;
 use api::store::Store;
 use api::{ApiServer, ApiState};
@@ -40,6 +44,7 @@ use controllers::{Kubelet, Programs, Recorder, Settled};
 use jiff::Timestamp;
 use prometheus::{Scrapes, SimulatedPrometheus};
 use serde_json::Value;
+use services::{Services, SimulatedProber};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -58,6 +63,7 @@ pub(crate) struct State {
     pub(crate) programs: Programs,
     pub(crate) scrapes: Scrapes,
     pub(crate) settled: Settled,
+    pub(crate) services: Services,
     began: Instant,
     ticks: u64,
 }
@@ -95,6 +101,7 @@ impl World {
             programs: Programs::default(),
             scrapes: Scrapes::default(),
             settled: Settled::default(),
+            services: Services::default(),
             began: Instant::now(),
             ticks: 0,
         };
@@ -121,6 +128,13 @@ impl World {
     /// Its Prometheus.
     pub fn prometheus(&self) -> Arc<dyn PrometheusPort> {
         Arc::new(SimulatedPrometheus {
+            shared: self.shared.clone(),
+        })
+    }
+
+    /// Its network, for a policy's HTTP probe.
+    pub fn probe(&self) -> Arc<dyn ProbePort> {
+        Arc::new(SimulatedProber {
             shared: self.shared.clone(),
         })
     }

@@ -113,6 +113,14 @@ impl World {
         locked(&self.shared).programs.add(program);
     }
 
+    /// Puts a Deployment's ready pods behind an address, as a Service does: a GET of exactly this address is answered 200 while there is
+    /// one, and 503 while there is none. Nothing else in the simulated network answers.
+    pub fn serve(&self, url: &str, namespace: &str, deployment: &str) {
+        locked(&self.shared)
+            .services
+            .add(url, namespace, deployment);
+    }
+
     /// Whether clients may patch workloads.
     pub fn may_patch(&self, allowed: bool) {
         locked(&self.shared).api.may_patch = allowed;

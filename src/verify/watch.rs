@@ -5,7 +5,7 @@ use crate::domain::observed::Observed;
 use crate::domain::policy::HttpProbe;
 use crate::domain::workload::Pod;
 use crate::platform::CallObserver;
-use crate::platform::probe::probe;
+use crate::platform::probe::ProbePort;
 use crate::platform::prometheus::PrometheusPort;
 use jiff::SignedDuration;
 use std::time::Duration;
@@ -17,13 +17,13 @@ const BETWEEN_PROBES: Duration = Duration::from_secs(2);
 /// `increase` needs two samples, and most clusters are scraped every 30 or 60 s: a shorter window would have none.
 const SHORTEST_WINDOW: SignedDuration = SignedDuration::from_mins(2);
 
-/// Asks both. `whole_for` is how long the target has been whole: the window in which Prometheus must not have seen a restart.
+/// Asks both. `http` is the policy's probe and who makes it; `whole_for` is how long the target has been whole: the window in which Prometheus must not have seen a restart.
 pub async fn ask_last(
     port: &dyn PrometheusPort,
     namespace: &str,
     target_pods: &[&Pod],
     whole_for: SignedDuration,
-    http: Option<&HttpProbe>,
+    http: Option<(&dyn ProbePort, &HttpProbe)>,
     observer: &dyn CallObserver,
 ) -> LastQuestions {
     let (restarts, probe) = tokio::join!(
@@ -62,16 +62,16 @@ async fn restarts(
 }
 
 async fn probe_in_a_row(
-    http: Option<&HttpProbe>,
+    http: Option<(&dyn ProbePort, &HttpProbe)>,
     observer: &dyn CallObserver,
 ) -> Option<Result<(), String>> {
-    let http = http?;
+    let (port, http) = http?;
     for number in 0..PROBES {
         if number > 0 {
             tokio::time::sleep(BETWEEN_PROBES).await;
         }
         let started = tokio::time::Instant::now();
-        let answer = probe(http).await;
+        let answer = port.probe(http).await;
         let failed = answer.as_ref().err().map(|_| "unreachable");
         observer.observed("probe", "probe", started.elapsed().as_secs_f64(), failed);
         match answer {

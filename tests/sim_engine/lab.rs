@@ -23,6 +23,7 @@ use tower::Service as _;
 pub(crate) const NAMESPACE: &str = "lab30";
 pub(crate) const REDIS: &str = "lab30-redis";
 pub(crate) const WEB: &str = "lab30-web";
+pub(crate) const WEB_URL: &str = "http://10.96.30.80:8080/health";
 const GOOD_IMAGE: &str = "ghcr.io/vlrrbn/lab30-web-metrics:0.2.1";
 const OLD_IMAGE: &str = "ghcr.io/vlrrbn/lab30-web-metrics:0.2.0";
 const BAD_IMAGE: &str = "ghcr.io/vlrrbn/lab30-web-metrics:does-not-exist";
@@ -44,7 +45,7 @@ policies:
     remedies:
       - pinImage: {container: web, image: "ghcr.io/vlrrbn/lab30-web-metrics:0.2.1"}
       - rolloutUndo: {}
-    verify: {timeout: 5m, soak: 30s}
+    verify: {timeout: 5m, soak: 30s, http: {url: "http://10.96.30.80:8080/health", status: 200}}
   - name: bad-rollout
     match: {namespaces: [lab30]}
     causes: [ImageNotFound, InvalidImageName, CrashOnStart, StartError, ConfigMissing, InitFailed]
@@ -77,6 +78,7 @@ impl Lab {
         world.program(Program::that(Behaviour::crashes(127, words)).with_args(&BAD_ARGS));
         world.apply(&redis(&[])).unwrap();
         world.apply(&web(OLD_IMAGE)).unwrap();
+        world.serve(WEB_URL, NAMESPACE, WEB);
         world.advance(Duration::from_secs(600)).await;
         Self::start(world, mode)
     }
@@ -96,6 +98,7 @@ impl Lab {
         let (context, news) = Context::new(Parts {
             cluster: world.cluster("ripcord/0.1.0", Arc::new(metrics.clone())),
             prometheus: Arc::new(move |_| prometheus.clone()),
+            probe: world.probe(),
             clock: world.clock(),
             config: receiver,
             metrics: metrics.clone(),
