@@ -39,6 +39,30 @@ pub(crate) const EVENTS: &Resource = &Resource {
     namespaced: true,
     has_status: false,
 };
+pub(crate) const CONFIG_MAPS: &Resource = &Resource {
+    group: "",
+    version: "v1",
+    plural: "configmaps",
+    kind: "ConfigMap",
+    namespaced: true,
+    has_status: false,
+};
+pub(crate) const NODES: &Resource = &Resource {
+    group: "",
+    version: "v1",
+    plural: "nodes",
+    kind: "Node",
+    namespaced: false,
+    has_status: true,
+};
+pub(crate) const LEASES: &Resource = &Resource {
+    group: "coordination.k8s.io",
+    version: "v1",
+    plural: "leases",
+    kind: "Lease",
+    namespaced: true,
+    has_status: false,
+};
 pub(crate) const DEPLOYMENTS: &Resource = &Resource {
     group: "apps",
     version: "v1",
@@ -64,10 +88,13 @@ pub(crate) const INCIDENTS: &Resource = &Resource {
     has_status: true,
 };
 
-const ALL: [&Resource; 6] = [
+const ALL: [&Resource; 9] = [
     NAMESPACES,
+    NODES,
     PODS,
     EVENTS,
+    CONFIG_MAPS,
+    LEASES,
     DEPLOYMENTS,
     REPLICA_SETS,
     INCIDENTS,
