@@ -289,6 +289,7 @@ async fn prometheus_knows_what_was_and_says_when_it_can_not() {
     );
     assert_eq!(port.up().await, Ok(true));
     world.scrapes_stop(true);
+    seconds(&world, 5).await;
     assert_eq!(port.up().await, Ok(false));
     world.prometheus_down(true);
     assert_eq!(port.up().await, Err(Unanswered::Unreachable));

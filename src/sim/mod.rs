@@ -20,7 +20,8 @@
 //!   ConfigMaps and mounts, scheduling failures; image garbage collection; pulls that hang. A pod stops within a second.
 //! - Events: they are merged, but never dropped, combined or expired.
 //! - Services: no objects, and no status but 200 and 503 ([`World::serve`]); paths and the `Host` header are not looked at.
-//! - Prometheus: no gaps, no staleness, no extrapolation, no second source (see [`World::prometheus_down`] and [`World::scrapes_stop`]).
+//! - Prometheus: series of two sources that differ, partial answers and warnings; a client's memory of label names (so never
+//!   `Unanswered::NoSeries`); limits on questions. All four queries of a history are answered together.
 
 mod api;
 mod controllers;
@@ -31,6 +32,7 @@ mod verbs;
 
 pub use api::{After, Before, Call, Interference, Write, WriteLog};
 pub use controllers::{Behaviour, Program, Pull, Registry};
+pub use prometheus::Lie;
 pub use verbs::Refused;
 
 use crate::platform::CallObserver;
@@ -125,10 +127,16 @@ impl World {
         Cluster::new(kube::Client::new(server, "default"), observer)
     }
 
-    /// Its Prometheus.
+    /// Its Prometheus, for a caller who waits 5 s for each answer: the default of `prometheus.timeout`.
     pub fn prometheus(&self) -> Arc<dyn PrometheusPort> {
+        self.prometheus_within(prometheus::PATIENCE)
+    }
+
+    /// Its Prometheus, for a caller who waits that long for each answer.
+    pub fn prometheus_within(&self, patience: Duration) -> Arc<dyn PrometheusPort> {
         Arc::new(SimulatedPrometheus {
             shared: self.shared.clone(),
+            patience,
         })
     }
 

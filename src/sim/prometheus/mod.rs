@@ -1,200 +1,67 @@
-//! Prometheus, as far as Ripcord asks: the typed questions, answered from the simulation's own past. No PromQL, and none of its lies yet:
-//! counts are not extrapolated, and no series is missing while its object is there.
+//! Prometheus, as far as Ripcord asks: the typed questions, answered from the simulation's own past. No PromQL.
+//!
+//! ```text
+//! PrometheusPort -> here (down, slow, two sources) -> view (what it believes; lies) -> answers <- scrapes (every 5 s) <- store
+//! ```
 
+mod answers;
 mod scrapes;
+mod view;
 
 pub(crate) use scrapes::Scrapes;
+pub use view::Lie;
 
 use super::{Shared, locked};
 use crate::domain::evidence::{ReplicaSeries, RestartSeries, TerminationSeries, WaitingSeries};
-use crate::domain::identity::RevisionName;
-use crate::platform::prometheus::{
-    Answer, PrometheusPort, Range, ReplicaHistory, ReplicaSample, Unanswered,
-};
-use jiff::{SignedDuration, Timestamp};
-use scrapes::{ContainerKey, Scrape};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::platform::prometheus::{Answer, PrometheusPort, Range, ReplicaHistory, Unanswered};
+use jiff::SignedDuration;
 use std::time::Duration;
+use view::View;
 
-/// The windows of the real questions (`platform::prometheus::questions`).
-const WAITING_WINDOW: SignedDuration = SignedDuration::from_mins(5);
-const UP_WINDOW: SignedDuration = SignedDuration::from_secs(150);
-/// How long Prometheus takes to answer.
+/// How long Prometheus takes to answer when it is well.
 const ANSWERS_IN: Duration = Duration::from_millis(5);
+/// How long a caller waits who has not said otherwise: the default of `prometheus.timeout`.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Prometheus of one simulated world.
+/// Prometheus of one simulated world, as one caller sees it.
 pub(crate) struct SimulatedPrometheus {
     pub(crate) shared: Shared,
+    /// How long this caller waits for an answer.
+    pub(crate) patience: Duration,
 }
 
 impl SimulatedPrometheus {
-    /// Answers from the scrapes as they are when the question arrives.
+    /// Answers from the scrapes as they are when the answer is made.
     fn answer<'a, T: Send + 'a>(
         &'a self,
-        from: impl FnOnce(&Scrapes, Timestamp) -> T + Send + 'a,
+        from: impl FnOnce(&View<'_>) -> Result<T, Unanswered> + Send + 'a,
     ) -> Answer<'a, T> {
         Box::pin(async move {
-            tokio::time::sleep(ANSWERS_IN).await;
+            let takes = locked(&self.shared).scrapes.slow.max(ANSWERS_IN);
+            tokio::time::sleep(takes.min(self.patience)).await;
             let state = locked(&self.shared);
+            // Who went away meanwhile is not slow: the connection broke.
             if state.scrapes.down {
                 return Err(Unanswered::Unreachable);
             }
-            Ok(from(&state.scrapes, state.api.store.now()))
-        })
-    }
-}
-
-/// An instant selector sees nothing that the last scrape did not show: what is gone is stale at once.
-fn instant(scrapes: &Scrapes, now: Timestamp) -> Option<&Scrape> {
-    scrapes.last(WAITING_WINDOW, now)
-}
-
-fn waiting(
-    scrapes: &Scrapes,
-    now: Timestamp,
-    namespace: &str,
-    pods: Option<&[String]>,
-) -> Vec<WaitingSeries> {
-    let from = now.checked_sub(WAITING_WINDOW).unwrap_or(now);
-    let mut seen = BTreeSet::new();
-    for (key, sample) in scrapes
-        .between(from, now)
-        .flat_map(|scrape| &scrape.containers)
-    {
-        let asked = key.namespace == namespace && pods.is_none_or(|pods| pods.contains(&key.pod));
-        let counts =
-            !["", "ContainerCreating", "PodInitializing"].contains(&sample.waiting.as_str());
-        if asked && counts {
-            seen.insert((key.clone(), sample.waiting.clone()));
-        }
-    }
-    seen.into_iter()
-        .map(|(key, reason)| WaitingSeries {
-            pod: key.pod,
-            uid: key.uid,
-            container: key.container,
-            reason,
-        })
-        .collect()
-}
-
-/// What each counter gained between its first and last sample in the window; one sample alone says nothing.
-fn restarts(
-    scrapes: &Scrapes,
-    now: Timestamp,
-    namespace: &str,
-    pods: &[String],
-    window: SignedDuration,
-) -> Vec<RestartSeries> {
-    let from = now.checked_sub(window).unwrap_or(now);
-    let mut counters: BTreeMap<&ContainerKey, Vec<i64>> = BTreeMap::new();
-    for (key, sample) in scrapes
-        .between(from, now)
-        .flat_map(|scrape| &scrape.containers)
-    {
-        if key.namespace == namespace && pods.contains(&key.pod) {
-            counters.entry(key).or_default().push(sample.restarts);
-        }
-    }
-    counters
-        .into_iter()
-        .filter_map(|(key, samples)| {
-            let gained = match samples.as_slice() {
-                [first, .., last] => last - first,
-                _ => return None,
-            };
-            Some(RestartSeries {
-                pod: key.pod.clone(),
-                uid: key.uid.clone(),
-                container: key.container.clone(),
-                restarts: f64::from(i32::try_from(gained).unwrap_or(i32::MAX)),
-            })
-        })
-        .collect()
-}
-
-fn terminations(
-    scrapes: &Scrapes,
-    now: Timestamp,
-    namespace: &str,
-    pods: &[String],
-) -> Vec<TerminationSeries> {
-    let containers = instant(scrapes, now)
-        .into_iter()
-        .flat_map(|scrape| &scrape.containers);
-    containers
-        .filter(|(key, _)| key.namespace == namespace && pods.contains(&key.pod))
-        .filter_map(|(key, sample)| {
-            let (reason, exit_code) = sample.last_terminated.clone()?;
-            Some(TerminationSeries {
-                pod: key.pod.clone(),
-                uid: key.uid.clone(),
-                container: key.container.clone(),
-                reason,
-                exit_code: Some(exit_code),
-            })
-        })
-        .collect()
-}
-
-fn history(
-    scrapes: &Scrapes,
-    namespace: &str,
-    replica_sets: &[String],
-    range: Range,
-) -> ReplicaHistory {
-    let Range { from, to, step } = range;
-    let mut series: BTreeMap<RevisionName, Vec<ReplicaSample>> = BTreeMap::new();
-    // The last step falls on the end, in whole seconds.
-    let mut at = crate::domain::time::whole_seconds(to);
-    while at >= from && step > SignedDuration::ZERO {
-        let Ok(before) = at.checked_sub(step) else {
-            break;
-        };
-        if let Some(now) = scrapes.last(step, at) {
-            let earlier = scrapes.last(step, before);
-            for name in replica_sets {
-                let sizes = now.replica_sets.get(&(namespace.to_owned(), name.clone()));
-                if let Some(sizes) = sizes.filter(|sizes| sizes.wanted > 0) {
-                    let sample = ReplicaSample {
-                        at,
-                        wanted: sizes.wanted,
-                        ready: sizes.have,
-                        restarts: restarts_of_set(now, earlier, namespace, name),
-                    };
-                    series
-                        .entry(RevisionName::new(name))
-                        .or_default()
-                        .push(sample);
-                }
+            if takes >= self.patience {
+                return Err(Unanswered::TimedOut);
             }
-        }
-        at = before;
+            from(&View::new(&state.scrapes, state.api.store.now()))
+        })
     }
-    for samples in series.values_mut() {
-        samples.reverse();
-    }
-    ReplicaHistory { step, series }
 }
 
-/// What the counters of a ReplicaSet's pods gained since the step before; a container that was not there before counts from 0.
-fn restarts_of_set(
-    now: &Scrape,
-    earlier: Option<&Scrape>,
-    namespace: &str,
-    replica_set: &str,
-) -> Option<i64> {
-    let own = now
-        .containers
-        .iter()
-        .filter(|(key, sample)| key.namespace == namespace && sample.owner == replica_set);
-    let gained: Vec<i64> = own
-        .map(|(key, sample)| {
-            let before = earlier.and_then(|earlier| earlier.containers.get(key));
-            (sample.restarts - before.map_or(0, |before| before.restarts)).abs()
-        })
-        .collect();
-    (!gained.is_empty()).then(|| gained.iter().sum())
+/// What the client makes of rows that come twice.
+fn unless_twice<T>(
+    view: &View<'_>,
+    rows: Vec<T>,
+    what: &'static str,
+) -> Result<Vec<T>, Unanswered> {
+    if view.two_sources() && !rows.is_empty() {
+        return Err(Unanswered::Ambiguous(what));
+    }
+    Ok(rows)
 }
 
 impl PrometheusPort for SimulatedPrometheus {
@@ -203,11 +70,12 @@ impl PrometheusPort for SimulatedPrometheus {
         namespace: &'a str,
         pods: &'a [String],
     ) -> Answer<'a, Vec<WaitingSeries>> {
-        self.answer(move |scrapes, now| waiting(scrapes, now, namespace, Some(pods)))
+        // `max by` hides that there are two sources.
+        self.answer(move |view| Ok(answers::waiting(view, namespace, Some(pods))))
     }
 
     fn waiting_in_namespace<'a>(&'a self, namespace: &'a str) -> Answer<'a, Vec<WaitingSeries>> {
-        self.answer(move |scrapes, now| waiting(scrapes, now, namespace, None))
+        self.answer(move |view| Ok(answers::waiting(view, namespace, None)))
     }
 
     fn restarts<'a>(
@@ -216,7 +84,10 @@ impl PrometheusPort for SimulatedPrometheus {
         pods: &'a [String],
         window: SignedDuration,
     ) -> Answer<'a, Vec<RestartSeries>> {
-        self.answer(move |scrapes, now| restarts(scrapes, now, namespace, pods, window))
+        self.answer(move |view| {
+            let rows = answers::restarts(view, namespace, pods, window);
+            unless_twice(view, rows, "container's restarts")
+        })
     }
 
     fn terminations<'a>(
@@ -224,7 +95,10 @@ impl PrometheusPort for SimulatedPrometheus {
         namespace: &'a str,
         pods: &'a [String],
     ) -> Answer<'a, Vec<TerminationSeries>> {
-        self.answer(move |scrapes, now| terminations(scrapes, now, namespace, pods))
+        self.answer(move |view| {
+            let rows = answers::terminations(view, namespace, pods);
+            unless_twice(view, rows, "container's last termination")
+        })
     }
 
     fn replicas<'a>(
@@ -232,13 +106,10 @@ impl PrometheusPort for SimulatedPrometheus {
         namespace: &'a str,
         deployment: &'a str,
     ) -> Answer<'a, Option<ReplicaSeries>> {
-        self.answer(move |scrapes, now| {
-            let key = (namespace.to_owned(), deployment.to_owned());
-            let sizes = instant(scrapes, now)?.deployments.get(&key)?;
-            Some(ReplicaSeries {
-                wanted: sizes.wanted,
-                available: sizes.have,
-            })
+        self.answer(move |view| {
+            let row = answers::replicas(view, namespace, deployment);
+            let rows = unless_twice(view, Vec::from_iter(row), "deployment's replicas")?;
+            Ok(rows.into_iter().next())
         })
     }
 
@@ -248,10 +119,16 @@ impl PrometheusPort for SimulatedPrometheus {
         replicasets: &'a [String],
         range: Range,
     ) -> Answer<'a, ReplicaHistory> {
-        self.answer(move |scrapes, _| history(scrapes, namespace, replicasets, range))
+        self.answer(move |view| {
+            let history = answers::history(view, namespace, replicasets, range);
+            if view.two_sources() && !history.series.is_empty() {
+                return Err(Unanswered::Ambiguous("replicaset"));
+            }
+            Ok(history)
+        })
     }
 
     fn up(&self) -> Answer<'_, bool> {
-        self.answer(|scrapes, now| !scrapes.source_down && scrapes.last(UP_WINDOW, now).is_some())
+        self.answer(|view| Ok(view.is_up()))
     }
 }

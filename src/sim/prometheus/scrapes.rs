@@ -3,10 +3,13 @@
 use super::super::api::resources::{DEPLOYMENTS, PODS, REPLICA_SETS};
 use super::super::api::store::Store;
 use super::super::json;
+use super::view::Lie;
 use crate::domain::identity::Uid;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// One scrape.
 #[derive(Clone, Debug, Default)]
@@ -48,19 +51,38 @@ pub(super) struct Sizes {
 /// All scrapes, oldest first.
 #[derive(Default)]
 pub(crate) struct Scrapes {
-    all: BTreeMap<Timestamp, Scrape>,
-    /// Nobody answers.
+    /// `None` = it was tried in vain: whatever there was before is stale from then on.
+    all: BTreeMap<Timestamp, Option<Arc<Scrape>>>,
+    /// The last one, and at which version of the store it was made: as long as nothing changes, it is the same.
+    newest: Option<(u64, Arc<Scrape>)>,
+    /// Nobody answers, and nobody scrapes.
     pub(crate) down: bool,
-    /// Prometheus answers, but kube-state-metrics is not scraped any more.
+    /// Prometheus answers, but scrapes kube-state-metrics in vain.
     pub(crate) source_down: bool,
+    /// Prometheus answers, but takes no new samples in.
+    pub(crate) stuck: bool,
+    /// How long an answer takes.
+    pub(crate) slow: Duration,
+    /// In which way it lies, and since when.
+    pub(crate) lie: Option<(Lie, Timestamp)>,
 }
 
 impl Scrapes {
     /// Scrapes, unless there is nobody to do it.
     pub(crate) fn scrape(&mut self, store: &Store) {
-        if !self.down && !self.source_down {
-            self.all.insert(store.now(), scrape(store));
+        if self.down || self.stuck {
+            return;
         }
+        if self.source_down {
+            self.all.insert(store.now(), None);
+            return;
+        }
+        let scrape = match &self.newest {
+            Some((version, newest)) if *version == store.version() => newest.clone(),
+            _ => Arc::new(scrape(store)),
+        };
+        self.newest = Some((store.version(), scrape.clone()));
+        self.all.insert(store.now(), Some(scrape));
     }
 
     /// The scrapes after one time, up to another.
@@ -68,26 +90,24 @@ impl Scrapes {
         &self,
         after: Timestamp,
         to: Timestamp,
-    ) -> impl DoubleEndedIterator<Item = &Scrape> {
+    ) -> impl DoubleEndedIterator<Item = (Timestamp, Option<&Scrape>)> {
         use std::ops::Bound::{Excluded, Included};
         // A range that ends before it begins would panic.
         let range = (Excluded(after), Included(to.max(after)));
         let range = (after < to).then(|| self.all.range(range));
-        range.into_iter().flatten().map(|(_, scrape)| scrape)
-    }
-
-    /// The last scrape in a time that ends then.
-    pub(super) fn last(&self, within: SignedDuration, to: Timestamp) -> Option<&Scrape> {
-        self.between(to.checked_sub(within).ok()?, to).next_back()
+        let all = range.into_iter().flatten();
+        all.map(|(at, scrape)| (*at, scrape.as_deref()))
     }
 }
 
 fn scrape(store: &Store) -> Scrape {
     let mut scrape = Scrape::default();
     for pod in store.list(PODS, None) {
-        for status in json::list(pod, "/status/containerStatuses") {
-            let (key, sample) = container(pod, status);
-            scrape.containers.insert(key, sample);
+        for statuses in ["/status/containerStatuses", "/status/initContainerStatuses"] {
+            for status in json::list(pod, statuses) {
+                let (key, sample) = container(pod, status);
+                scrape.containers.insert(key, sample);
+            }
         }
     }
     for set in store.list(REPLICA_SETS, None) {
