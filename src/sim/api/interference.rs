@@ -38,6 +38,12 @@ pub trait Interference: Send + Sync {
         Before::Proceed
     }
 
+    /// What it was answered with once it was worked on, before anything happens to that answer; asked before [`Interference::after`]. A log's
+    /// text is not shown.
+    fn answered(&self, call: &Call, status: u16, body: &Value) {
+        let _ = (call, status, body);
+    }
+
     /// After it was worked on, with the status of its answer.
     fn after(&self, call: &Call, status: u16) -> After {
         let _ = (call, status);

@@ -114,6 +114,9 @@ impl ApiServer {
             Some(Before::Lose) => return Err(ConnectionLost.into()),
         }
         let (status, content) = verbs::handle(&mut locked(&self.shared), &call);
+        if let (Some(faults), Content::Json(body)) = (&interference, &content) {
+            faults.answered(&call, status, body);
+        }
         match interference.map(|faults| faults.after(&call, status)) {
             None | Some(After::Deliver) => {}
             Some(After::Delay(delay)) => tokio::time::sleep(delay).await,
