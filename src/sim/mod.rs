@@ -11,9 +11,13 @@
 //! thread the same story gives the same [`WriteLog`], byte for byte.
 //!
 //! # What is not modelled
-//! - API: watch, delete, leases, pagination, any patch but JSON Patch, `managedFields`, admission, validation of Deployments beyond selector
-//!   and containers, RBAC but for one switch (patching workloads). A request whose client has left before it is worked on never happens,
-//!   unless a fault strands it.
+//! - API: any patch but JSON Patch, server-side apply, `managedFields`, warnings, finalizers, deletion of namespaces and of collections,
+//!   orphaning and foreground deletion (what an object controls goes with it at once), lists of an older version (a list's second page is
+//!   answered 410 as soon as anything has changed), `sendInitialEvents`, quantities that are sent as numbers; validation but for names, types
+//!   and unknown fields, a Deployment's selector and containers, a Lease's duration, an Event's required fields, and types, lengths and
+//!   defaults of Incidents (no formats, patterns or CEL); RBAC but for one switch (patching workloads). Admission looks at what clients and
+//!   people ask for, not at what the controllers write. A watch remembers the last 1,000 changes. A request whose client has left before it is
+//!   worked on never happens, unless a fault strands it.
 //! - Workloads: StatefulSets, DaemonSets, Jobs; proportional scaling while a rollout is under way; hash collisions; pods in a failed phase;
 //!   garbage collection when an owner is deleted other than through [`World::delete`].
 //! - Kubelet: one node that never fails; init containers, sidecars, liveness and startup probes, out-of-memory kills, start errors, missing
@@ -30,7 +34,9 @@ mod prometheus;
 mod services;
 mod verbs;
 
-pub use api::{After, Before, Call, Interference, Write, WriteLog};
+pub use api::{
+    AdmissionRule, After, Before, Call, Interference, Operation, Review, Ruling, Write, WriteLog,
+};
 pub use controllers::{Behaviour, Program, Pull, Registry};
 pub use prometheus::Lie;
 pub use verbs::Refused;
@@ -95,6 +101,8 @@ impl World {
                 incidents,
                 may_patch: true,
                 interference: None,
+                admission: None,
+                interruptions: 0,
                 stranded: Vec::new(),
             },
             recorder: Recorder::default(),
@@ -118,13 +126,18 @@ impl World {
         self.clock
     }
 
-    /// A client's handle to its API server, under a user agent.
+    /// A handle to its API server, under a user agent.
     pub fn cluster(&self, user_agent: &str, observer: Arc<dyn CallObserver>) -> Cluster {
+        Cluster::new(self.client(user_agent), observer)
+    }
+
+    /// A bare client of its API server: for requests that [`Cluster`] does not have.
+    pub fn client(&self, user_agent: &str) -> kube::Client {
         let server = ApiServer {
             shared: self.shared.clone(),
             user_agent: user_agent.to_owned(),
         };
-        Cluster::new(kube::Client::new(server, "default"), observer)
+        kube::Client::new(server, "default")
     }
 
     /// Its Prometheus, for a caller who waits 5 s for each answer: the default of `prometheus.timeout`.

@@ -2,7 +2,10 @@
 
 use super::api::failure::Failure;
 use super::api::resources::{DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS, Resource};
-use super::api::{Interference, Write, check_deployment, default_deployment, moved_generation};
+use super::api::{
+    AdmissionRule, Interference, Operation, Review, Write, admit, check_deployment,
+    default_deployment, moved_generation,
+};
 use super::controllers::{Program, Registry};
 use super::prometheus::Lie;
 use super::{State, World, json, locked};
@@ -74,17 +77,17 @@ impl World {
         };
         json::set(&mut next, "/metadata/annotations", json!(annotations));
         if resource == DEPLOYMENTS {
-            moved_generation(&before, &mut next);
+            moved_generation(resource, &before, &mut next);
         }
-        let after = state.api.store.put(resource, next);
-        note(
-            &mut state,
-            "ANNOTATE",
-            resource,
-            &json!({key: value}),
-            200,
-            Some(&after),
-        );
+        let body = json!({key: value});
+        let admitted = admitted(&state, resource, Some(&before), &next);
+        let status = admitted
+            .as_ref()
+            .map_or_else(|failure| failure.code, |_| 200);
+        let after = admitted.map(|next| state.api.store.put(resource, next));
+        let stored = after.as_ref().ok();
+        note(&mut state, "ANNOTATE", resource, &body, status, stored);
+        after?;
         Ok(())
     }
 
@@ -131,6 +134,23 @@ impl World {
     /// Lets somebody interfere with every request from now on.
     pub fn interfere(&self, with: Option<Arc<dyn Interference>>) {
         locked(&self.shared).api.interference = with;
+    }
+
+    /// Lets a rule look at every write that clients and people ask for from now on; those of the controllers go past it.
+    pub fn admission(&self, rule: Option<AdmissionRule>) {
+        locked(&self.shared).api.admission = rule;
+    }
+
+    /// Breaks every watch that is open, as an API server that restarts does.
+    pub fn break_watches(&self) {
+        let mut state = locked(&self.shared);
+        state.api.interruptions += 1;
+        state.api.store.wake_watches();
+    }
+
+    /// Forgets what has changed so far (etcd's compaction): a watch that would go on from an older version is answered 410.
+    pub fn forget_history(&self) {
+        locked(&self.shared).api.store.forget_history();
     }
 
     /// Prometheus goes away, or comes back. While it is away nothing is scraped.
@@ -188,14 +208,15 @@ fn apply(state: &mut State, manifest: &Value) -> Result<Value, Failure> {
     json::remove(&mut object, "/status");
     default_deployment(&mut object);
     check_deployment(&object)?;
-    let store = &mut state.api.store;
+    let store = &state.api.store;
     let namespace = json::text(&object, "/metadata/namespace");
     let name = json::text(&object, "/metadata/name");
     if store.get(NAMESPACES, "", namespace).is_none() {
         return Err(Failure::not_found(NAMESPACES, namespace));
     }
     let Some(before) = store.get(DEPLOYMENTS, namespace, name).cloned() else {
-        return store.create(DEPLOYMENTS, object);
+        let object = admitted(state, DEPLOYMENTS, None, &object)?;
+        return state.api.store.create(DEPLOYMENTS, object);
     };
     let mut next = before.clone();
     for field in ["/metadata/labels", "/metadata/annotations"] {
@@ -207,14 +228,39 @@ fn apply(state: &mut State, manifest: &Value) -> Result<Value, Failure> {
     }
     let spec = object.pointer("/spec").cloned().unwrap_or_default();
     json::set(&mut next, "/spec", spec);
-    moved_generation(&before, &mut next);
-    Ok(store.put(DEPLOYMENTS, next))
+    let mut next = admitted(state, DEPLOYMENTS, Some(&before), &next)?;
+    moved_generation(DEPLOYMENTS, &before, &mut next);
+    Ok(state.api.store.put(DEPLOYMENTS, next))
+}
+
+/// What the admission rule makes of a person's change.
+fn admitted(
+    state: &State,
+    resource: &Resource,
+    before: Option<&Value>,
+    after: &Value,
+) -> Result<Value, Failure> {
+    let operation = match before {
+        None => Operation::Create,
+        Some(_) => Operation::Update,
+    };
+    let review = Review {
+        operation,
+        kind: resource.kind,
+        subresource: "",
+        user_agent: PERSON,
+        dry_run: false,
+        before,
+        after: Some(after),
+    };
+    let admitted = admit(state.api.admission.as_ref(), resource, &review)?;
+    Ok(admitted.unwrap_or_default())
 }
 
 fn note(
     state: &mut State,
     verb: &str,
-    resource: &Resource,
+    resource: &'static Resource,
     body: &Value,
     status: u16,
     after: Option<&Value>,
@@ -222,20 +268,7 @@ fn note(
     let named = after.unwrap_or(body);
     let namespace = json::text(named, "/metadata/namespace");
     let name = json::text(named, "/metadata/name");
-    let version = resource.api_version();
-    let root = if resource.group.is_empty() {
-        "api"
-    } else {
-        "apis"
-    };
-    let path = if resource.namespaced {
-        format!(
-            "/{root}/{version}/namespaces/{namespace}/{}/{name}",
-            resource.plural
-        )
-    } else {
-        format!("/{root}/{version}/{}/{name}", resource.plural)
-    };
+    let path = format!("{}/{name}", resource.path(namespace));
     let resource_version = after.map(|after| json::text(after, "/metadata/resourceVersion"));
     state.api.log.note(Write {
         at: state.api.store.now(),

@@ -42,14 +42,50 @@ pub(super) struct Objects {
     pub(super) subresource: Option<String>,
 }
 
+impl Objects {
+    /// As this path shows them.
+    pub(super) fn api_version(&self) -> String {
+        if self.newer_events {
+            format!("{NEWER_EVENTS}/v1")
+        } else {
+            self.resource.api_version()
+        }
+    }
+}
+
 impl Call {
     pub(super) fn parameter(&self, name: &str) -> &str {
         self.query.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    /// Whether nothing is to be stored.
+    /// Whether nothing is to be stored. A deletion may say so in its body.
     pub fn dry_run(&self) -> bool {
-        self.parameter("dryRun") == "All"
+        let in_options = || {
+            let named = super::super::json::list(&self.body, "/dryRun");
+            self.method == "DELETE" && named.iter().any(|named| named == "All")
+        };
+        self.parameter("dryRun") == "All" || in_options()
+    }
+
+    pub(super) fn is_watch(&self) -> bool {
+        ["1", "true"].contains(&self.parameter("watch"))
+    }
+
+    /// Options that are none of those that there are: a misspelt dry run must not become a write.
+    pub(super) fn check_options(&self) -> Result<(), Failure> {
+        for (option, known) in [
+            ("dryRun", &["", "All"][..]),
+            ("fieldValidation", &["", "Ignore", "Strict", "Warn"]),
+        ] {
+            let value = self.parameter(option);
+            if self.is_write() && !known.contains(&value) {
+                let message = format!(
+                    "\"\" is invalid: {option}: Unsupported value: \"{value}\": supported values: {known:?}"
+                );
+                return Err(Failure::new(422, "Invalid", message));
+            }
+        }
+        Ok(())
     }
 
     /// Whether it asks for a change that is kept.

@@ -29,17 +29,23 @@ pub(crate) fn check(object: &Value) -> Result<(), Failure> {
         && wanted
             .iter()
             .all(|(key, value)| labels.get(key) == Some(value));
+    let name = json::text(object, "/metadata/name");
+    let invalid = |field: &str, why: &str| Err(Failure::invalid(DEPLOYMENTS, name, field, why));
     if !fits {
-        let why = "spec.template.metadata.labels: `selector` does not match template `labels`";
-        return Err(Failure::invalid(DEPLOYMENTS, why, object));
+        let why = "Invalid value: `selector` does not match template `labels`";
+        return invalid("spec.template.metadata.labels", why);
     }
     let containers = json::list(object, "/spec/template/spec/containers");
-    let whole = |container: &Value| {
-        !json::text(container, "/name").is_empty() && !json::text(container, "/image").is_empty()
-    };
-    if containers.is_empty() || !containers.iter().all(whole) {
-        let why = "spec.template.spec.containers: Required value";
-        return Err(Failure::invalid(DEPLOYMENTS, why, object));
+    if containers.is_empty() {
+        return invalid("spec.template.spec.containers", "Required value");
+    }
+    for (index, container) in containers.iter().enumerate() {
+        for field in ["name", "image"] {
+            if json::text(container, &format!("/{field}")).is_empty() {
+                let field = format!("spec.template.spec.containers[{index}].{field}");
+                return invalid(&field, "Required value");
+            }
+        }
     }
     Ok(())
 }

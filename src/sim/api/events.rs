@@ -41,6 +41,7 @@ pub(super) fn newer(object: &Value) -> Value {
 
 /// An event that was sent as `events.k8s.io/v1`, as it is stored.
 pub(super) fn older(sent: &Value) -> Result<Value, Failure> {
+    let name = json::text(sent, "/metadata/name");
     for field in [
         "/eventTime",
         "/type",
@@ -51,15 +52,12 @@ pub(super) fn older(sent: &Value) -> Result<Value, Failure> {
     ] {
         if json::text(sent, field).is_empty() {
             let field = field.trim_start_matches('/');
-            return Err(Failure::invalid(
-                EVENTS,
-                &format!("{field}: Required value"),
-                sent,
-            ));
+            return Err(Failure::invalid(EVENTS, name, field, "Required value"));
         }
     }
     if json::text(sent, "/note").len() > NOTE_BYTES {
-        return Err(Failure::invalid(EVENTS, "note: Too long", sent));
+        let why = "Invalid value: \"\": can have at most 1024 characters";
+        return Err(Failure::invalid(EVENTS, name, "message", why));
     }
     Ok(renamed(
         sent,

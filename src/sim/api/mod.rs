@@ -1,32 +1,45 @@
 //! The API server, as a service that kube's client calls: every request is really built, sent, parsed and answered.
 
+mod admission;
 mod call;
 mod defaults;
+mod delete;
 mod events;
 pub(crate) mod failure;
+mod field_selector;
+mod history;
 mod interference;
 mod logs;
+mod patching;
+mod read;
 pub(crate) mod resources;
 mod schema;
 mod selector;
 pub(crate) mod store;
+mod strict;
+mod validate;
 mod verbs;
+mod watch;
+mod write;
 mod write_log;
 
+pub(crate) use admission::review as admit;
+pub use admission::{AdmissionRule, Operation, Review, Ruling};
 pub use call::Call;
 pub(crate) use defaults::{
     check as check_deployment, deployment as default_deployment, pod as admit_pod,
 };
 pub use interference::{After, Before, Interference};
-pub(crate) use verbs::moved_generation;
+pub(crate) use validate::moved_generation;
 pub use write_log::{Write, WriteLog};
 
 use super::{Shared, State, locked};
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use jiff::{SignedDuration, Timestamp};
 use kube::client::Body;
 use serde_json::Value;
@@ -46,6 +59,9 @@ pub(crate) struct ApiState {
     /// Whether the caller may patch workloads.
     pub(crate) may_patch: bool,
     pub(crate) interference: Option<std::sync::Arc<dyn Interference>>,
+    pub(crate) admission: Option<AdmissionRule>,
+    /// How often all watches were broken.
+    pub(crate) interruptions: u64,
     /// Requests that are on their way although nobody waits for them, with the time at which they arrive.
     pub(crate) stranded: Vec<(Timestamp, Call)>,
 }
@@ -67,7 +83,10 @@ pub(crate) fn work_on_stranded(state: &mut State) {
 pub(crate) enum Content {
     Json(Value),
     Text(String),
+    Watch(Box<watch::Watch>),
 }
+
+type Answer = Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
 
 /// The connection broke.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +101,7 @@ pub(crate) struct ApiServer {
 }
 
 impl tower::Service<Request<Body>> for ApiServer {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
@@ -97,7 +116,7 @@ impl tower::Service<Request<Body>> for ApiServer {
 }
 
 impl ApiServer {
-    async fn answer(self, request: Request<Body>) -> Result<Response<Full<Bytes>>, BoxError> {
+    async fn answer(self, request: Request<Body>) -> Answer {
         let (parts, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let call = self.call_of(&parts, &body);
@@ -110,7 +129,9 @@ impl ApiServer {
                 self.strand(call, delay);
                 return std::future::pending().await;
             }
-            Some(Before::Answer(status, body)) => return response(status, Content::Json(body)),
+            Some(Before::Answer(status, body)) => {
+                return self.response(status, Content::Json(body));
+            }
             Some(Before::Lose) => return Err(ConnectionLost.into()),
         }
         let (status, content) = verbs::handle(&mut locked(&self.shared), &call);
@@ -123,7 +144,29 @@ impl ApiServer {
             Some(After::Lose) => return Err(ConnectionLost.into()),
         }
         tokio::time::sleep(ONE_WAY).await;
-        response(status, content)
+        self.response(status, content)
+    }
+
+    fn response(self, status: u16, content: Content) -> Answer {
+        let mut response = Response::builder().status(status);
+        let whole = |text: String| {
+            let body = Full::new(Bytes::from(text));
+            body.map_err(|never| match never {}).boxed_unsync()
+        };
+        let (kind, body) = match content {
+            Content::Json(value) => {
+                if let Some(seconds) = value.pointer("/details/retryAfterSeconds") {
+                    response = response.header(RETRY_AFTER, seconds.to_string());
+                }
+                ("application/json", whole(value.to_string()))
+            }
+            Content::Text(text) => ("text/plain", whole(text)),
+            Content::Watch(watch) => {
+                let events = watch::body(self.shared, *watch);
+                ("application/json", StreamBody::new(events).boxed_unsync())
+            }
+        };
+        Ok(response.header(CONTENT_TYPE, kind).body(body)?)
     }
 
     /// Leaves a request on its way.
@@ -160,16 +203,4 @@ impl ApiServer {
 fn header(headers: &HeaderMap, name: &HeaderName) -> String {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
     value.unwrap_or_default().to_owned()
-}
-
-fn response(status: u16, content: Content) -> Result<Response<Full<Bytes>>, BoxError> {
-    let (kind, text) = match content {
-        Content::Json(value) => ("application/json", value.to_string()),
-        Content::Text(text) => ("text/plain", text),
-    };
-    let response = Response::builder()
-        .status(status)
-        .header(CONTENT_TYPE, kind)
-        .body(Full::new(Bytes::from(text)))?;
-    Ok(response)
 }

@@ -120,6 +120,33 @@ impl Resource {
         ALL.into_iter().find(|resource| resource.kind == kind)
     }
 
+    /// Whether its specifications are counted. `ConfigMap`, `Event`, `Lease`, `Namespace` and `Node` have no generation.
+    pub(crate) fn has_generation(&self) -> bool {
+        let without = [CONFIG_MAPS, EVENTS, LEASES, NAMESPACES, NODES];
+        !without.contains(&self)
+    }
+
+    /// Whether an update may leave out the version that it is based on (Kubernetes `AllowUnconditionalUpdate`).
+    pub(crate) fn takes_unconditional_updates(&self) -> bool {
+        ![LEASES, INCIDENTS].contains(&self)
+    }
+
+    /// Whether an update of what is not there makes it (Kubernetes `AllowCreateOnUpdate`).
+    pub(crate) fn is_made_by_updates(&self) -> bool {
+        [LEASES, EVENTS].contains(&self)
+    }
+
+    /// Its path, of one namespace where it is in one.
+    pub(crate) fn path(&self, namespace: &str) -> String {
+        let root = if self.group.is_empty() { "api" } else { "apis" };
+        let (version, plural) = (self.api_version(), self.plural);
+        if self.namespaced {
+            format!("/{root}/{version}/namespaces/{namespace}/{plural}")
+        } else {
+            format!("/{root}/{version}/{plural}")
+        }
+    }
+
     /// `apps/v1`.
     pub(crate) fn api_version(&self) -> String {
         if self.group.is_empty() {

@@ -1,4 +1,4 @@
-//! A custom resource against its CRD's structural schema: unknown fields, types, lengths. What the apiextensions server checks and Ripcord
+//! A custom resource against its CRD's structural schema: unknown fields, defaults, types, lengths. What the apiextensions server checks and Ripcord
 //! relies on; formats, patterns and CEL rules are not looked at.
 
 use serde_json::{Value, json};
@@ -67,18 +67,49 @@ fn below(schema: &Value, value: &mut Value, path: &str, unknown: &mut Vec<String
     }
 }
 
-/// What does not fit the schema; `None` = all does.
-pub(crate) fn violation(schema: &Value, object: &Value) -> Option<String> {
+fn is_nullable(schema: &Value) -> bool {
+    schema.get("nullable").and_then(Value::as_bool) == Some(true)
+}
+
+/// Fills in the schema's defaults, in the objects that are there.
+pub(crate) fn default(schema: &Value, value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            let known = schema.get("properties").and_then(Value::as_object);
+            for (name, schema) in known.into_iter().flatten() {
+                if let Some(default) = schema.get("default") {
+                    let value = map.entry(name.clone()).or_insert(Value::Null);
+                    if value.is_null() && !is_nullable(schema) {
+                        *value = default.clone();
+                    }
+                }
+                if let Some(value) = map.get_mut(name) {
+                    self::default(schema, value);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(schema) = schema.get("items") {
+                for item in items {
+                    default(schema, item);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The field that does not fit the schema, and why; `None` = all do.
+pub(crate) fn violation(schema: &Value, object: &Value) -> Option<(String, String)> {
     violation_at(schema, object, "")
 }
 
-fn violation_at(schema: &Value, value: &Value, path: &str) -> Option<String> {
-    if value.is_null() {
-        let nullable = schema.get("nullable").and_then(Value::as_bool) == Some(true);
-        return (!nullable && schema.get("type").is_some())
-            .then(|| format!("{path}: Invalid value: null"));
-    }
+fn violation_at(schema: &Value, value: &Value, path: &str) -> Option<(String, String)> {
+    let because = |why: String| Some((path.to_owned(), why));
     let expected = schema.get("type").and_then(Value::as_str);
+    if value.is_null() && is_nullable(schema) {
+        return None;
+    }
     let fits = match expected {
         Some("object") => value.is_object(),
         Some("array") => value.is_array(),
@@ -89,24 +120,27 @@ fn violation_at(schema: &Value, value: &Value, path: &str) -> Option<String> {
         _ => true,
     };
     if !fits {
-        return Some(format!(
-            "{path}: Invalid value: must be of type {}",
-            expected.unwrap_or_default()
+        let found = type_of(value);
+        let expected = expected.unwrap_or_default();
+        return because(format!(
+            "Invalid value: \"{found}\": {path} in body must be of type {expected}: \"{found}\""
         ));
     }
-    let longer = |limit: &str, length: usize| {
-        let most = schema.get(limit).and_then(Value::as_u64);
-        most.is_some_and(|most| u64::try_from(length).unwrap_or(u64::MAX) > most)
-            .then(|| {
-                format!(
-                    "{path}: Too long: may not be more than {}",
-                    most.unwrap_or(0)
-                )
-            })
+    let longer = |limit: &str, length: usize, unit: &str| {
+        let most = schema.get(limit).and_then(Value::as_u64)?;
+        let too_long = u64::try_from(length).is_ok_and(|length| length > most);
+        too_long.then(|| because(format!("Too long: may not be more than {most} {unit}")))?
+    };
+    let child = |name: &str| {
+        if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        }
     };
     match value {
-        Value::String(text) => longer("maxLength", text.chars().count()),
-        Value::Array(items) => longer("maxItems", items.len()).or_else(|| {
+        Value::String(text) => longer("maxLength", text.chars().count(), "bytes"),
+        Value::Array(items) => longer("maxItems", items.len(), "items").or_else(|| {
             let below = schema.get("items")?;
             let mut items = items.iter().enumerate();
             items.find_map(|(index, item)| violation_at(below, item, &format!("{path}[{index}]")))
@@ -116,15 +150,27 @@ fn violation_at(schema: &Value, value: &Value, path: &str) -> Option<String> {
             let missing = required.into_iter().flatten().filter_map(Value::as_str);
             let missing = missing.into_iter().find(|name| !map.contains_key(*name));
             missing
-                .map(|name| format!("{path}.{name}: Required value"))
+                .map(|name| (child(name), "Required value".to_owned()))
                 .or_else(|| {
                     let known = schema.get("properties")?;
                     map.iter().find_map(|(name, value)| {
-                        violation_at(known.get(name)?, value, &format!("{path}.{name}"))
+                        violation_at(known.get(name)?, value, &child(name))
                     })
                 })
         }
         _ => None,
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 

@@ -1,12 +1,44 @@
 //! Selectors in a query, in the API's own grammar (equality and set based), matched by kube's types.
 
 use super::super::json;
+use super::call::{Call, Objects};
 use super::failure::Failure;
+use super::field_selector::{self, Requirement};
 use kube::core::{Expression, Selector, SelectorExt as _};
 use serde_json::Value;
 
+/// Which objects of a resource a list or a watch is about.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    labels: Option<Selector>,
+    fields: Vec<Requirement>,
+}
+
+impl Selection {
+    /// What a request asks for.
+    pub(super) fn of(call: &Call, objects: &Objects) -> Result<Self, Failure> {
+        let text = call.parameter("labelSelector");
+        let fields = call.parameter("fieldSelector");
+        Ok(Self {
+            labels: (!text.is_empty()).then(|| labels(text)).transpose()?,
+            fields: field_selector::parse(objects.resource, objects.newer_events, fields)?,
+        })
+    }
+
+    pub(super) fn fits(&self, object: &Value) -> bool {
+        let labels = self.labels.as_ref();
+        labels.is_none_or(|labels| fits(labels, object))
+            && self.fields.iter().all(|field| field.fits(object))
+    }
+
+    /// Whether it is about all of them.
+    pub(super) fn is_everything(&self) -> bool {
+        self.labels.is_none() && self.fields.is_empty()
+    }
+}
+
 /// `app=web,tier in (a,b),!old`.
-pub(crate) fn labels(text: &str) -> Result<Selector, Failure> {
+fn labels(text: &str) -> Result<Selector, Failure> {
     let mut selector = Selector::default();
     for part in split(text) {
         let expression = expression(part.trim()).ok_or_else(|| {
@@ -18,7 +50,7 @@ pub(crate) fn labels(text: &str) -> Result<Selector, Failure> {
 }
 
 /// Whether an object's labels fit.
-pub(crate) fn fits(selector: &Selector, object: &Value) -> bool {
+fn fits(selector: &Selector, object: &Value) -> bool {
     selector.matches(&json::strings(object, "/metadata/labels"))
 }
 
@@ -64,16 +96,6 @@ fn word(text: &str) -> Option<String> {
     let fits = |character: char| character.is_ascii_alphanumeric() || "-_./".contains(character);
     let word = text.trim();
     word.chars().all(fits).then(|| word.to_owned())
-}
-
-/// A field selector on the one field that Ripcord asks by.
-pub(crate) fn fits_field(text: &str, object: &Value) -> Result<bool, Failure> {
-    match text.split_once('=') {
-        Some(("involvedObject.uid", uid)) => Ok(json::text(object, "/involvedObject/uid") == uid),
-        _ => Err(Failure::bad_request(format!(
-            "field selector not supported: {text}"
-        ))),
-    }
 }
 
 #[cfg(test)]

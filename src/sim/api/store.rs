@@ -2,6 +2,7 @@
 
 use super::super::json;
 use super::failure::Failure;
+use super::history::{Change, History};
 use super::resources::Resource;
 use crate::platform::clock::Clock;
 use jiff::Timestamp;
@@ -9,41 +10,69 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Bound;
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What names are made of when they are generated (Kubernetes `k8s.io/apimachinery/pkg/util/rand`): no vowels, so no words.
 const NAME_LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
-/// Resource, namespace (empty for cluster-scoped objects), name.
-type Key = (&'static str, String, String);
+/// Where the count of resource versions begins: a cluster is never new, and what came before is forgotten.
+const FIRST_VERSION: u64 = 1_000;
+
+/// The objects of one resource, by namespace (empty for those that are in none) and name.
+type Objects = BTreeMap<String, BTreeMap<String, Arc<Value>>>;
 
 /// The objects.
 pub(crate) struct Store {
     clock: Clock,
     version: u64,
     made: u64,
-    objects: BTreeMap<Key, Value>,
+    /// By plural.
+    objects: BTreeMap<&'static str, Objects>,
+    history: History,
+    /// Tells watches that there is something new.
+    changed: watch::Sender<u64>,
 }
 
-fn key(resource: &Resource, namespace: &str, name: &str) -> Key {
-    (resource.plural, namespace.to_owned(), name.to_owned())
+fn namespace_of(object: &Value) -> &str {
+    json::text(object, "/metadata/namespace")
 }
 
-fn key_of(resource: &Resource, object: &Value) -> Key {
-    key(
-        resource,
-        json::text(object, "/metadata/namespace"),
-        json::text(object, "/metadata/name"),
-    )
+fn name_of(object: &Value) -> &str {
+    json::text(object, "/metadata/name")
 }
 
 impl Store {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             clock,
-            version: 0,
+            version: FIRST_VERSION,
             made: 0,
             objects: BTreeMap::new(),
+            history: History::since(FIRST_VERSION),
+            changed: watch::Sender::new(FIRST_VERSION),
         }
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Forgets what has changed so far.
+    pub(crate) fn forget_history(&mut self) {
+        self.history.forget(self.version);
+        self.wake_watches();
+    }
+
+    /// Shows every change's version.
+    pub(crate) fn versions(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Lets everybody who watches look again.
+    pub(crate) fn wake_watches(&self) {
+        self.changed.send_replace(self.version);
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -95,22 +124,30 @@ impl Store {
     }
 
     pub(crate) fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Value> {
-        self.objects.get(&key(resource, namespace, name))
+        self.shared(resource, namespace, name)
+            .map(|object| &**object)
     }
 
-    /// All objects of a resource in order of their names; `None` = in all namespaces.
+    fn shared(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Arc<Value>> {
+        self.objects.get(resource.plural)?.get(namespace)?.get(name)
+    }
+
+    /// All objects of a resource in order of their namespaces and names; `None` = in all namespaces.
     pub(crate) fn list<'a>(
         &'a self,
         resource: &'static Resource,
         namespace: Option<&'a str>,
     ) -> impl Iterator<Item = &'a Value> {
-        let first = key(resource, namespace.unwrap_or_default(), "");
-        self.objects
-            .range(first..)
-            .take_while(move |((plural, within, _), _)| {
-                *plural == resource.plural && namespace.is_none_or(|namespace| within == namespace)
-            })
-            .map(|(_, object)| object)
+        let range = match namespace {
+            Some(namespace) => (Bound::Included(namespace), Bound::Included(namespace)),
+            None => (Bound::Unbounded, Bound::Unbounded),
+        };
+        let objects = self.objects.get(resource.plural);
+        objects
+            .into_iter()
+            .flat_map(move |objects| objects.range::<str, _>(range))
+            .flat_map(|(_, objects)| objects.values())
+            .map(|object| &**object)
     }
 
     /// The objects that one object controls, oldest first.
@@ -140,16 +177,16 @@ impl Store {
         resource: &'static Resource,
         mut object: Value,
     ) -> Result<Value, Failure> {
-        let key = key_of(resource, &object);
-        if self.objects.contains_key(&key) {
-            return Err(Failure::already_exists(resource, &key.2));
+        let name = name_of(&object);
+        if self.get(resource, namespace_of(&object), name).is_some() {
+            return Err(Failure::already_exists(resource, name));
         }
         json::set(&mut object, "/apiVersion", resource.api_version());
         json::set(&mut object, "/kind", resource.kind);
         let uid = self.fresh_uid();
         json::set(&mut object, "/metadata/uid", uid);
         json::set(&mut object, "/metadata/creationTimestamp", self.stamp());
-        if object.get("spec").is_some() {
+        if resource.has_generation() {
             json::set(&mut object, "/metadata/generation", 1);
         }
         json::remove(&mut object, "/metadata/resourceVersion");
@@ -168,40 +205,60 @@ impl Store {
 
     /// Stores an object as it is and gives it the next resource version; one that has not changed keeps its own, as in etcd's registry.
     pub(crate) fn put(&mut self, resource: &'static Resource, mut object: Value) -> Value {
-        let key = key_of(resource, &object);
-        if let Some(live) = self.objects.get(&key) {
-            if live.get("spec") != object.get("spec")
+        let live = self.shared(resource, namespace_of(&object), name_of(&object));
+        let live = live.cloned();
+        if let Some(live) = &live {
+            if resource.has_generation()
                 && json::number(live, "/metadata/generation")
                     == json::number(&object, "/metadata/generation")
+                && live.get("spec") != object.get("spec")
             {
                 let next = json::number(live, "/metadata/generation") + 1;
                 json::set(&mut object, "/metadata/generation", next);
             }
-            if *live == object {
+            if **live == object {
                 return object;
             }
         }
         self.version += 1;
-        json::set(
-            &mut object,
-            "/metadata/resourceVersion",
-            self.version.to_string(),
-        );
-        self.objects.insert(key, object.clone());
+        let version = self.version.to_string();
+        json::set(&mut object, "/metadata/resourceVersion", version);
+        let after = Arc::new(object.clone());
+        let namespaces = self.objects.entry(resource.plural).or_default();
+        let objects = namespaces
+            .entry(namespace_of(&object).to_owned())
+            .or_default();
+        objects.insert(name_of(&object).to_owned(), after.clone());
+        self.changed(resource, live, Some(after));
         object
     }
 
     /// Takes an object away, at once.
     pub(crate) fn delete(
         &mut self,
-        resource: &Resource,
+        resource: &'static Resource,
         namespace: &str,
         name: &str,
     ) -> Option<Value> {
-        let removed = self.objects.remove(&key(resource, namespace, name));
-        if removed.is_some() {
-            self.version += 1;
-        }
-        removed
+        let objects = self.objects.get_mut(resource.plural)?.get_mut(namespace)?;
+        let removed = objects.remove(name)?;
+        self.version += 1;
+        self.changed(resource, Some(removed.clone()), None);
+        Some(Value::clone(&removed))
+    }
+
+    fn changed(
+        &mut self,
+        resource: &'static Resource,
+        before: Option<Arc<Value>>,
+        after: Option<Arc<Value>>,
+    ) {
+        self.history.note(Change {
+            version: self.version,
+            resource,
+            before,
+            after,
+        });
+        self.wake_watches();
     }
 }

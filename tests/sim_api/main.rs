@@ -7,6 +7,11 @@
     clippy::indexing_slicing
 )]
 
+mod admission;
+mod pages;
+mod refusals;
+mod watches;
+
 use kube::CustomResourceExt as _;
 use ripcord::domain::workload::{WorkloadKind, WorkloadRef};
 use ripcord::platform::CallObserver;
@@ -170,19 +175,28 @@ async fn an_incident_is_made_once_and_a_stale_status_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_patch_whose_test_fails_is_422_and_its_text_is_not_kept() {
+async fn a_patch_that_can_not_be_is_422_and_its_text_is_not_kept() {
     let (world, cluster) = world().await;
-    let mut stale = cluster.workload(&web()).await.unwrap().unwrap();
-    stale["metadata"]["resourceVersion"] = json!("1");
+    let live = cluster.workload(&web()).await.unwrap().unwrap();
     let before = world.object("Deployment", "lab30", "web");
-    let error = cluster
-        .patch_workload(&web(), &patch_of(&stale, "ghcr.io/a/web:2"), false)
-        .await;
+    let mut stale = live.clone();
+    stale["metadata"]["resourceVersion"] = json!("1");
+    let patch = patch_of(&stale, "ghcr.io/a/web:2");
+    let error = cluster.patch_workload(&web(), &patch, false).await;
+    assert_eq!(code(error), (422, "Invalid".into(), String::new()));
+    let unknown = json!([{"op": "add", "path": "/spec/replica", "value": 1}]);
+    let error = cluster.patch_workload(&web(), &unknown, false).await;
     let error = error.unwrap_err();
+    let carried = refusals::text_of(&world, &unknown).await;
+    assert!(carried.contains("hunter2"), "the answer carries the object");
     assert!(!format!("{error:?}").contains("hunter2"));
     assert_eq!(
         code::<Value>(Err(error)),
-        (422, "Invalid".into(), String::new())
+        (
+            422,
+            "Invalid".into(),
+            ": unknown field \"spec.replica\"".into()
+        )
     );
     assert_eq!(world.object("Deployment", "lab30", "web"), before);
 }
