@@ -5,6 +5,7 @@ use super::crd::Incident;
 use kube::CustomResourceExt;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// The fields that this binary writes and the served schemas lack, as paths; empty = all there.
 pub fn missing_fields(served: &Value) -> Vec<String> {
@@ -17,11 +18,7 @@ pub fn missing_fields(served: &Value) -> Vec<String> {
     };
     let mut there = BTreeSet::new();
     paths(served, "", &mut there);
-    let mut ours = BTreeSet::new();
-    if let Some(schema) = our_schema() {
-        paths(&schema, "", &mut ours);
-    }
-    ours.difference(&there).cloned().collect()
+    ours().difference(&there).cloned().collect()
 }
 
 fn is_incident(schema: &Value) -> bool {
@@ -31,10 +28,17 @@ fn is_incident(schema: &Value) -> bool {
         == Some("Incident")
 }
 
-fn our_schema() -> Option<Value> {
-    let crd = serde_json::to_value(Incident::crd()).ok()?;
-    crd.pointer("/spec/versions/0/schema/openAPIV3Schema")
-        .cloned()
+/// The paths that this binary writes: made once, for it is asked every minute.
+fn ours() -> &'static BTreeSet<String> {
+    static OURS: OnceLock<BTreeSet<String>> = OnceLock::new();
+    OURS.get_or_init(|| {
+        let mut found = BTreeSet::new();
+        let crd = serde_json::to_value(Incident::crd()).unwrap_or_default();
+        if let Some(schema) = crd.pointer("/spec/versions/0/schema/openAPIV3Schema") {
+            paths(schema, "", &mut found);
+        }
+        found
+    })
 }
 
 /// The paths of all properties below `spec` and `status`.

@@ -181,6 +181,11 @@ impl World {
         state.scrapes.lie = lie.map(|lie| (lie, now));
     }
 
+    /// A number that grows with every change of anything that is stored: as long as it stays, another look shows nothing new.
+    pub fn version(&self) -> u64 {
+        locked(&self.shared).api.store.version()
+    }
+
     /// All objects of a kind in a namespace, as they are stored.
     pub fn objects(&self, kind: &str, namespace: &str) -> Vec<Value> {
         let state = locked(&self.shared);
