@@ -16,6 +16,13 @@ const WEB: &str = "ghcr.io/vlrrbn/lab30-web-metrics:0.2.1";
 const MISSING: &str = "ghcr.io/vlrrbn/lab30-web-metrics:does-not-exist";
 const REDIS: &str = "redis:7-alpine";
 const REDIS_WORDS: &str = "/bin/entrypoint.sh: exec: line 5: 9090: not found";
+const OUT_OF_MEMORY: &[&str] = &[
+    "/bin/busybox",
+    "dd",
+    "if=/dev/zero",
+    "of=/dev/null",
+    "bs=300M",
+];
 const WEB_WORDS: &str = r#"Traceback: invalid REDIS_PORT "not-a-number": strconv.Atoi: parsing "not-a-number": invalid syntax"#;
 /// The captures were taken about two minutes after the workloads were made.
 const AGE: Duration = Duration::from_secs(112);
@@ -29,7 +36,7 @@ fn fixture(name: &str) -> Value {
 }
 
 /// The same workload in the simulation, as old: its pod and the pod's events.
-async fn simulated(name: &str, container: Value) -> (Value, Vec<Value>) {
+async fn simulated(name: &str, pod: &Value) -> (Value, Vec<Value>) {
     let world = World::new("2026-11-23T04:10:29Z".parse().unwrap(), None);
     world.namespace("faults");
     world.registry(|registry| {
@@ -49,8 +56,27 @@ async fn simulated(name: &str, container: Value) -> (Value, Vec<Value>) {
     world.program(
         Program::that(Behaviour::crashes(1, WEB_WORDS)).with_env("REDIS_PORT", "not-a-number"),
     );
+    for program in [
+        Program::that(Behaviour::crashes(3, "cannot migrate")).in_container("setup"),
+        Program::that(Behaviour::OutOfMemory {
+            after: 0,
+            lines: Vec::new(),
+        })
+        .with_command(OUT_OF_MEMORY),
+        Program::that(Behaviour::NoSuchProgram).with_command(&["/no/such/program"]),
+        Program::that(Behaviour::crashes(0, "done")).with_command(&["/bin/sh", "-c", "echo done"]),
+        Program::that(Behaviour::Ails {
+            ready_after: Some(0),
+            unready_after: None,
+            deaf_after: Some(0),
+            stops_with: 2,
+        })
+        .with_env("DEAF", "yes"),
+    ] {
+        world.program(program);
+    }
     world.advance(Duration::from_secs(30)).await;
-    world.apply(&deployment(name, &container)).unwrap();
+    world.apply(&with_pod(name, pod)).unwrap();
     world.advance(AGE).await;
     let pods = world.objects("Pod", "faults");
     let pod = pods
@@ -63,11 +89,15 @@ async fn simulated(name: &str, container: Value) -> (Value, Vec<Value>) {
 }
 
 fn deployment(name: &str, container: &Value) -> Value {
+    with_pod(name, &json!({"containers": [container]}))
+}
+
+fn with_pod(name: &str, pod: &Value) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": name, "namespace": "faults"},
         "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": {
-            "metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}},
+            "metadata": {"labels": {"app": name}}, "spec": pod}},
     })
 }
 
@@ -109,7 +139,11 @@ fn events_by_words(events: &[Value], pod: &Value) -> BTreeMap<String, BTreeSet<S
             let text = |field: &str| event[field].as_str().unwrap_or_default();
             let message = text("message")
                 .replace(&own("uid"), "UID")
-                .replace(&own("name"), "POD");
+                .replace(&own("name"), "POD")
+                .replace(
+                    pod["status"]["podIP"].as_str().unwrap_or("no address"),
+                    "ADDRESS",
+                );
             let words = format!(
                 "{} {} {} {message}",
                 text("type"),
@@ -121,16 +155,44 @@ fn events_by_words(events: &[Value], pod: &Value) -> BTreeMap<String, BTreeSet<S
         .collect()
 }
 
-/// A back-off that differs by one doubling says the same.
-fn waiting(pod: &Value) -> (String, String) {
-    let waiting = &pod["status"]["containerStatuses"][0]["state"]["waiting"];
+/// What each container waits for, init containers first.
+fn waiting(pod: &Value) -> Vec<(String, String)> {
     let uid = pod["metadata"]["uid"].as_str().unwrap();
     let name = pod["metadata"]["name"].as_str().unwrap();
-    let message = waiting["message"].as_str().unwrap();
-    (
-        waiting["reason"].as_str().unwrap().to_owned(),
-        message.replace(uid, "UID").replace(name, "POD"),
-    )
+    statuses(pod)
+        .iter()
+        .map(|status| {
+            let waiting = &status["state"]["waiting"];
+            let text = |field: &str| waiting[field].as_str().unwrap_or_default();
+            let message = text("message").replace(uid, "UID").replace(name, "POD");
+            (text("reason").to_owned(), message)
+        })
+        .collect()
+}
+
+fn statuses(pod: &Value) -> Vec<Value> {
+    let list = |field: &str| pod["status"][field].as_array().cloned().unwrap_or_default();
+    let mut all = list("initContainerStatuses");
+    all.extend(list("containerStatuses"));
+    all
+}
+
+/// How each container ended last: reason, code, message.
+fn ends(pod: &Value) -> Vec<Value> {
+    let statuses = statuses(pod);
+    let ends = statuses
+        .iter()
+        .map(|status| &status["lastState"]["terminated"]);
+    ends.map(|end| json!([end["reason"], end["exitCode"], end["message"]]))
+        .collect()
+}
+
+fn restarts(pod: &Value) -> Vec<Option<i64>> {
+    let statuses = statuses(pod);
+    let counts = statuses
+        .iter()
+        .map(|status| status["restartCount"].as_i64());
+    counts.collect()
 }
 
 fn counts(events: &[Value]) -> BTreeMap<String, i64> {
@@ -145,17 +207,25 @@ fn counts(events: &[Value]) -> BTreeMap<String, i64> {
 }
 
 async fn held_to(name: &str, container: Value) {
+    held_to_pod(name, &json!({"containers": [container]})).await;
+}
+
+async fn held_to_pod(name: &str, pod: &Value) {
+    let (pod, events) = simulated(name, pod).await;
+    compare(name, &pod, &events);
+}
+
+fn compare(name: &str, pod: &Value, events: &[Value]) {
     let real = fixture(name);
-    let (pod, events) = simulated(name, container).await;
     let real_events = real["events"].as_array().unwrap();
-    assert_eq!(shape_of(&pod), shape_of(&real["pod"]), "{name}: the pod");
+    assert_eq!(shape_of(pod), shape_of(&real["pod"]), "{name}: the pod");
     assert_eq!(
-        events_by_words(&events, &pod),
+        events_by_words(events, pod),
         events_by_words(real_events, &real["pod"]),
         "{name}: the events"
     );
     assert_eq!(
-        waiting(&pod),
+        waiting(pod),
         waiting(&real["pod"]),
         "{name}: what it waits for"
     );
@@ -166,12 +236,8 @@ async fn held_to(name: &str, container: Value) {
             "{name}: {field}"
         );
     }
-    let restarts = "/status/containerStatuses/0/restartCount";
-    assert_eq!(
-        pod.pointer(restarts),
-        real["pod"].pointer(restarts),
-        "{name}: restarts"
-    );
+    assert_eq!(ends(pod), ends(&real["pod"]), "{name}: how it ended");
+    assert_eq!(restarts(pod), restarts(&real["pod"]), "{name}: restarts");
     let conditions = |pod: &Value| -> Vec<(String, String, String)> {
         let conditions = pod["status"]["conditions"].as_array().unwrap().clone();
         let text =
@@ -188,11 +254,11 @@ async fn held_to(name: &str, container: Value) {
             .collect()
     };
     assert_eq!(
-        conditions(&pod),
+        conditions(pod),
         conditions(&real["pod"]),
         "{name}: conditions"
     );
-    let (simulated, real) = (counts(&events), counts(real_events));
+    let (simulated, real) = (counts(events), counts(real_events));
     for (words, count) in &real {
         let difference = (simulated[words] - count).abs();
         assert!(
@@ -222,6 +288,91 @@ async fn an_environment_that_crashes_looks_as_on_the_rig() {
     held_to("bad-env", container).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_image_that_may_not_be_pulled_looks_as_on_the_rig() {
+    let container =
+        json!({"name": "app", "image": "ghcr.io/vlrrbn/not-here:1", "imagePullPolicy": "Never"});
+    held_to("never-pull", container).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_none_looks_as_on_the_rig() {
+    let container =
+        json!({"name": "app", "image": "ghcr.io/Upper/CASE:tag", "imagePullPolicy": "Always"});
+    held_to("invalid-image-name", container).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_is_not_there_looks_as_on_the_rig() {
+    let container = json!({"name": "app", "image": REDIS, "command": ["/no/such/program"]});
+    held_to("no-entrypoint", container).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_much_memory_looks_as_on_the_rig() {
+    let container = json!({
+        "name": "app", "image": REDIS, "command": OUT_OF_MEMORY, "resources": {"limits": {"memory": "40Mi"}},
+    });
+    held_to("oom", container).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_ends_well_looks_as_on_the_rig() {
+    let container =
+        json!({"name": "app", "image": REDIS, "command": ["/bin/sh", "-c", "echo done"]});
+    held_to("exit-zero", container).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_config_map_that_is_missing_looks_as_on_the_rig() {
+    let from = json!([{"configMapRef": {"name": "no-such-config"}}]);
+    held_to(
+        "config-missing",
+        json!({"name": "app", "image": WEB, "envFrom": from}),
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_can_not_be_mounted_looks_as_on_the_rig() {
+    let pod = json!({
+        "containers": [{"name": "app", "image": WEB, "volumeMounts": [{"name": "s", "mountPath": "/s"}]}],
+        "volumes": [{"name": "s", "secret": {"secretName": "no-such-secret"}}],
+    });
+    held_to_pod("mount-missing", &pod).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_init_container_that_crashes_looks_as_on_the_rig() {
+    let command = json!(["/bin/sh", "-c", "echo cannot migrate >&2; exit 3"]);
+    let pod = json!({
+        "initContainers": [{"name": "setup", "image": REDIS, "command": command}],
+        "containers": [{"name": "app", "image": WEB}],
+    });
+    held_to_pod("init-crash", &pod).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_fits_nowhere_looks_as_on_the_rig() {
+    let container = json!({"name": "app", "image": WEB, "resources": {"requests": {"cpu": "64"}}});
+    held_to("unschedulable", container).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_liveness_probe_that_kills_looks_as_on_the_rig() {
+    let probe =
+        json!({"httpGet": {"path": "/nope", "port": 9}, "periodSeconds": 2, "failureThreshold": 1});
+    let mut container = json!({"name": "app", "image": WEB, "livenessProbe": probe});
+    // In the simulation the program says that it does not listen; on the rig nobody listened at that port.
+    container["env"] = json!([{"name": "DEAF", "value": "yes"}]);
+    let (mut pod, events) = simulated("liveness-kill", &json!({"containers": [container]})).await;
+    pod["spec"]["containers"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("env");
+    compare("liveness-kill", &pod, &events);
+}
+
 /// Pull failures whose words are kept; host names of the rig's own broken registries aside.
 #[tokio::test(start_paused = true)]
 async fn other_failures_of_registries_say_what_the_rigs_said() {
@@ -229,6 +380,7 @@ async fn other_failures_of_registries_say_what_the_rigs_said() {
         ("registry-401", Pull::Unauthorized),
         ("registry-403", Pull::Forbidden),
         ("registry-429", Pull::RateLimited),
+        ("registry-500", Pull::InternalError),
         ("registry-503", Pull::Unavailable),
         ("registry-refused", Pull::Refused),
         ("registry-no-such-host", Pull::NoSuchHost),

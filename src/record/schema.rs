@@ -33,12 +33,17 @@ fn ours() -> &'static BTreeSet<String> {
     static OURS: OnceLock<BTreeSet<String>> = OnceLock::new();
     OURS.get_or_init(|| {
         let mut found = BTreeSet::new();
-        let crd = serde_json::to_value(Incident::crd()).unwrap_or_default();
-        if let Some(schema) = crd.pointer("/spec/versions/0/schema/openAPIV3Schema") {
-            paths(schema, "", &mut found);
+        if let Some(schema) = our_schema() {
+            paths(&schema, "", &mut found);
         }
         found
     })
+}
+
+fn our_schema() -> Option<Value> {
+    let crd = serde_json::to_value(Incident::crd()).ok()?;
+    crd.pointer("/spec/versions/0/schema/openAPIV3Schema")
+        .cloned()
 }
 
 /// The paths of all properties below `spec` and `status`.

@@ -7,11 +7,9 @@ use super::api::{
     default_deployment, moved_generation,
 };
 use super::controllers::{Program, Registry};
-use super::prometheus::Lie;
 use super::{State, World, json, locked};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Who a person is, in the write log.
 const PERSON: &str = "kubectl/v1.34.4";
@@ -153,34 +151,6 @@ impl World {
         locked(&self.shared).api.store.forget_history();
     }
 
-    /// Prometheus goes away, or comes back. While it is away nothing is scraped.
-    pub fn prometheus_down(&self, down: bool) {
-        locked(&self.shared).scrapes.down = down;
-    }
-
-    /// Prometheus stays, but scrapes kube-state-metrics in vain, or with success again. Its series are stale with the first failed scrape.
-    pub fn scrapes_stop(&self, stop: bool) {
-        locked(&self.shared).scrapes.source_down = stop;
-    }
-
-    /// Prometheus answers as before, but takes no new samples in, or does so again. No series is declared stale: what it knew it says for five
-    /// minutes more; that its source is up, for two and a half.
-    pub fn prometheus_stuck(&self, stuck: bool) {
-        locked(&self.shared).scrapes.stuck = stuck;
-    }
-
-    /// Each answer of Prometheus takes so long; zero = as usual. A caller who waits no longer than that is not answered in time.
-    pub fn prometheus_slow(&self, takes: Duration) {
-        locked(&self.shared).scrapes.slow = takes;
-    }
-
-    /// Prometheus lies from now on, or (`None`) tells the truth again. What is scraped meanwhile is true.
-    pub fn prometheus_lies(&self, lie: Option<Lie>) {
-        let mut state = locked(&self.shared);
-        let now = state.api.store.now();
-        state.scrapes.lie = lie.map(|lie| (lie, now));
-    }
-
     /// A number that grows with every change of anything that is stored: as long as it stays, another look shows nothing new.
     pub fn version(&self) -> u64 {
         locked(&self.shared).api.store.version()
@@ -262,7 +232,8 @@ fn admitted(
     Ok(admitted.unwrap_or_default())
 }
 
-fn note(
+/// Notes what a person did.
+pub(super) fn note(
     state: &mut State,
     verb: &str,
     resource: &'static Resource,

@@ -56,38 +56,49 @@ fn pod_spec(template: &mut Value) {
     json::default(template, "/spec/dnsPolicy", "ClusterFirst");
     json::default(template, "/spec/securityContext", json!({}));
     json::default(template, "/spec/schedulerName", "default-scheduler");
-    for container in template
-        .pointer_mut("/spec/containers")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-    {
-        let policy = if is_latest(json::text(container, "/image")) {
-            "Always"
-        } else {
-            "IfNotPresent"
-        };
-        json::default(container, "/imagePullPolicy", policy);
-        json::default(container, "/resources", json!({}));
-        json::default(container, "/terminationMessagePath", "/dev/termination-log");
-        json::default(container, "/terminationMessagePolicy", "File");
-        for port in container
-            .pointer_mut("/ports")
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            json::default(port, "/protocol", "TCP");
+    for list in CONTAINERS {
+        for container in items(template, list) {
+            container_spec(container);
         }
-        for probe in ["/readinessProbe", "/livenessProbe", "/startupProbe"] {
-            if let Some(probe) = container.pointer_mut(probe) {
-                json::default(probe, "/timeoutSeconds", 1);
-                json::default(probe, "/periodSeconds", 10);
-                json::default(probe, "/successThreshold", 1);
-                json::default(probe, "/failureThreshold", 3);
-                if probe.pointer("/httpGet").is_some() {
-                    json::default(probe, "/httpGet/scheme", "HTTP");
-                }
+    }
+    for volume in items(template, "/spec/volumes") {
+        for source in ["/configMap", "/secret"] {
+            if let Some(source) = volume.pointer_mut(source) {
+                json::default(source, "/defaultMode", 420);
+            }
+        }
+    }
+}
+
+/// Where a pod's containers are.
+const CONTAINERS: [&str; 2] = ["/spec/containers", "/spec/initContainers"];
+
+fn items<'a>(object: &'a mut Value, list: &str) -> impl Iterator<Item = &'a mut Value> {
+    let list = object.pointer_mut(list).and_then(Value::as_array_mut);
+    list.into_iter().flatten()
+}
+
+fn container_spec(container: &mut Value) {
+    let policy = if is_latest(json::text(container, "/image")) {
+        "Always"
+    } else {
+        "IfNotPresent"
+    };
+    json::default(container, "/imagePullPolicy", policy);
+    json::default(container, "/resources", json!({}));
+    json::default(container, "/terminationMessagePath", "/dev/termination-log");
+    json::default(container, "/terminationMessagePolicy", "File");
+    for port in items(container, "/ports") {
+        json::default(port, "/protocol", "TCP");
+    }
+    for probe in ["/readinessProbe", "/livenessProbe", "/startupProbe"] {
+        if let Some(probe) = container.pointer_mut(probe) {
+            json::default(probe, "/timeoutSeconds", 1);
+            json::default(probe, "/periodSeconds", 10);
+            json::default(probe, "/successThreshold", 1);
+            json::default(probe, "/failureThreshold", 3);
+            if probe.pointer("/httpGet").is_some() {
+                json::default(probe, "/httpGet/scheme", "HTTP");
             }
         }
     }
@@ -101,21 +112,21 @@ fn is_latest(image: &str) -> bool {
     }
 }
 
-/// What admission and the scheduler add to a pod: the service account's volume, tolerations, the node.
-pub(crate) fn pod(pod: &mut Value, suffix: &str, node: &str) {
+/// What defaults and admission add to a pod: requests where there are only limits, the service account's volume, tolerations.
+pub(crate) fn pod(pod: &mut Value, suffix: &str) {
     let volume = format!("kube-api-access-{suffix}");
     let mount = json!({
         "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
         "name": volume,
         "readOnly": true,
     });
-    for container in pod
-        .pointer_mut("/spec/containers")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-    {
-        push(container, "/volumeMounts", mount.clone());
+    for list in CONTAINERS {
+        for container in items(pod, list) {
+            push(container, "/volumeMounts", mount.clone());
+            for (name, limit) in json::strings(container, "/resources/limits") {
+                json::default(container, &format!("/resources/requests/{name}"), limit);
+            }
+        }
     }
     push(
         pod,
@@ -146,7 +157,6 @@ pub(crate) fn pod(pod: &mut Value, suffix: &str, node: &str) {
     json::default(pod, "/spec/priority", 0);
     json::default(pod, "/spec/serviceAccount", "default");
     json::default(pod, "/spec/serviceAccountName", "default");
-    json::default(pod, "/spec/nodeName", node);
 }
 
 fn push(object: &mut Value, pointer: &str, item: Value) {

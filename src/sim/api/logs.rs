@@ -14,13 +14,22 @@ pub(super) fn read(state: &State, call: &Call, objects: &Objects) -> Result<Stri
         .filter(|_| objects.resource == PODS)
         .ok_or_else(|| Failure::not_found(PODS, name))?;
     let container = call.parameter("container");
-    let known = json::list(pod, "/spec/containers")
+    let known = ["/spec/containers", "/spec/initContainers"]
         .iter()
+        .flat_map(|list| json::list(pod, list))
         .any(|known| json::text(known, "/name") == container);
     if !known {
         return Err(Failure::bad_request(format!(
             "container {container} is not valid for pod {name}"
         )));
+    }
+    let node = json::text(pod, "/spec/nodeName");
+    if !node.is_empty() && !state.nodes.answers(node) {
+        let address = state.nodes.address(node);
+        let why = format!(
+            "Get \"https://{address}:10250/containerLogs/{namespace}/{name}/{container}\": dial tcp {address}:10250: connect: no route to host"
+        );
+        return Err(Failure::new(500, "InternalError", why));
     }
     let previous = call.parameter("previous") == "true";
     let uid = json::text(pod, "/metadata/uid");

@@ -3,7 +3,7 @@
 use super::super::json;
 use super::failure::Failure;
 use super::history::{Change, History};
-use super::resources::Resource;
+use super::resources::{PODS, Resource};
 use crate::platform::clock::Clock;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -208,7 +208,9 @@ impl Store {
         let live = self.shared(resource, namespace_of(&object), name_of(&object));
         let live = live.cloned();
         if let Some(live) = &live {
+            // A pod's spec changes only when it is bound to its node, and that is no new generation.
             if resource.has_generation()
+                && resource != PODS
                 && json::number(live, "/metadata/generation")
                     == json::number(&object, "/metadata/generation")
                 && live.get("spec") != object.get("spec")

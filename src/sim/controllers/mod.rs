@@ -2,17 +2,22 @@
 //! changes; a second in which nothing changed and nobody has an appointment costs nothing.
 
 mod deployment;
+mod garbage;
 mod kubelet;
+mod nodes;
 mod programs;
 mod recorder;
 mod registry;
 mod replica_set;
+mod scheduler;
 
-pub(crate) use kubelet::Kubelet;
+pub(crate) use kubelet::{Kubelet, evict};
+pub(crate) use nodes::{FIRST as FIRST_NODE, Nodes};
 pub(crate) use programs::Programs;
 pub use programs::{Behaviour, Program};
 pub(crate) use recorder::Recorder;
 pub use registry::{Pull, Registry};
+pub(crate) use scheduler::Scheduler;
 
 use super::State;
 use jiff::Timestamp;
@@ -28,8 +33,16 @@ pub(crate) struct Settled {
     due: Option<Timestamp>,
 }
 
+impl Settled {
+    /// Has everybody look again, although no object has changed.
+    pub(crate) fn stir(&mut self) {
+        *self = Self::default();
+    }
+}
+
 /// Lets everybody work until nobody has anything left to do at this moment.
 pub(crate) fn settle(state: &mut State) {
+    state.recorder.expire(&mut state.api.store);
     let now = state.api.store.now();
     let idle = state.settled.due.is_none_or(|due| now < due);
     if idle && state.settled.version == state.api.store.version() {
@@ -40,7 +53,9 @@ pub(crate) fn settle(state: &mut State) {
     let due = [
         deployment::next_due(store),
         replica_set::next_due(store),
-        state.kubelet.next_due(now),
+        state.kubelet.next_due(|node| !state.nodes.answers(node)),
+        state.nodes.next_due(store),
+        state.scheduler.next_due(),
     ];
     state.settled = Settled {
         version: store.version(),
@@ -51,8 +66,19 @@ pub(crate) fn settle(state: &mut State) {
 fn work(state: &mut State) {
     for _ in 0..MOST_ROUNDS {
         let before = state.api.store.version();
-        deployment::sync_all(&mut state.api.store, &mut state.recorder);
-        replica_set::sync_all(&mut state.api.store, &mut state.recorder);
+        let State {
+            api,
+            recorder,
+            nodes,
+            scheduler,
+            ..
+        } = &mut *state;
+        let store = &mut api.store;
+        garbage::sync_all(store);
+        nodes::sync_all(nodes, store, recorder);
+        deployment::sync_all(store, recorder);
+        replica_set::sync_all(store, recorder);
+        scheduler::sync_all(scheduler, store, recorder);
         kubelet::sync_all(state);
         if state.api.store.version() == before {
             return;

@@ -1,32 +1,56 @@
-//! Events as client-go's recorder keeps them: one that says the same about the same again is counted, not repeated.
+//! Events as client-go's recorder keeps them: one that says the same about the same again is counted, not repeated. Some are lost, when a
+//! person says so, and all expire.
 
 use super::super::api::resources::EVENTS;
 use super::super::api::store::Store;
 use super::super::json;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long an event is kept after it was last told (kube-apiserver `--event-ttl`).
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Who tells an event.
-pub(crate) struct Reporter {
+pub(crate) struct Reporter<'a> {
     pub(crate) component: &'static str,
     /// The node, for kubelets.
-    pub(crate) host: &'static str,
+    pub(crate) host: &'a str,
 }
 
 /// What is told.
-pub(crate) struct Told<'a> {
-    /// The container; empty for events about the whole object.
-    pub(crate) container: &'a str,
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    /// Which part of the object: `spec.containers{web}`; empty for events about all of it.
+    pub(crate) part: String,
     /// `Normal` or `Warning`.
     pub(crate) kind: &'static str,
     pub(crate) reason: &'static str,
     pub(crate) message: String,
 }
 
-/// Remembers which event says what.
+impl Told {
+    /// About the whole object.
+    pub(crate) fn whole(kind: &'static str, reason: &'static str, message: String) -> Self {
+        Self {
+            part: String::new(),
+            kind,
+            reason,
+            message,
+        }
+    }
+}
+
+/// Remembers which event says what, and which are to be lost.
 #[derive(Default)]
 pub(crate) struct Recorder {
     names: BTreeMap<[String; 5], String>,
+    /// How many of the next ones are lost.
+    pub(crate) lose_next: u64,
+    /// The namespaces whose events are all lost.
+    pub(crate) lose_in: BTreeSet<String>,
+    /// No event expires before; `None` = not known.
+    expires: Option<Timestamp>,
 }
 
 impl Recorder {
@@ -35,13 +59,16 @@ impl Recorder {
         &mut self,
         store: &mut Store,
         about: &Value,
-        by: &Reporter,
-        told: &Told<'_>,
+        by: &Reporter<'_>,
+        told: &Told,
     ) {
-        let namespace = json::text(about, "/metadata/namespace");
+        let namespace = namespace_of(about);
+        if self.loses(namespace) {
+            return;
+        }
         let key = [
             json::text(about, "/metadata/uid").to_owned(),
-            told.container.to_owned(),
+            told.part.clone(),
             told.kind.to_owned(),
             told.reason.to_owned(),
             told.message.clone(),
@@ -67,56 +94,107 @@ impl Recorder {
         if !by.host.is_empty() {
             json::set(&mut event, "/source/host", by.host);
         }
-        if !told.container.is_empty() {
-            let path = format!("spec.containers{{{}}}", told.container);
-            json::set(&mut event, "/involvedObject/fieldPath", path);
+        if !told.part.is_empty() {
+            json::set(&mut event, "/involvedObject/fieldPath", told.part.as_str());
         }
         let name = json::text(&event, "/metadata/name").to_owned();
         if store.create(EVENTS, event).is_ok() {
             self.names.insert(key, name);
         }
     }
+
+    /// The scheduler's event about a pod: it has the newer shape of time stamps, and is not counted.
+    pub(crate) fn tell_of_scheduling(
+        &mut self,
+        store: &mut Store,
+        pod: &Value,
+        action: &str,
+        told: &Told,
+    ) {
+        if self.loses(namespace_of(pod)) {
+            return;
+        }
+        let mut event = base(store, pod, told);
+        json::set(&mut event, "/action", action);
+        json::set(&mut event, "/eventTime", format!("{:.6}", store.now()));
+        json::set(&mut event, "/firstTimestamp", Value::Null);
+        json::set(&mut event, "/lastTimestamp", Value::Null);
+        json::set(&mut event, "/reportingComponent", "default-scheduler");
+        json::set(&mut event, "/reportingInstance", "default-scheduler-sim");
+        json::set(&mut event, "/source", json!({}));
+        let _ = store.create(EVENTS, event);
+    }
+
+    fn loses(&mut self, namespace: &str) -> bool {
+        if self.lose_next > 0 {
+            self.lose_next -= 1;
+            return true;
+        }
+        self.lose_in.contains(namespace)
+    }
+
+    /// Takes away the events that were last told too long ago, whoever told them.
+    pub(crate) fn expire(&mut self, store: &mut Store) {
+        let now = store.now();
+        if self.expires.is_some_and(|expires| now < expires) {
+            return;
+        }
+        let expiry = |event: &Value| {
+            let told = [
+                "/series/lastObservedTime",
+                "/lastTimestamp",
+                "/eventTime",
+                "/metadata/creationTimestamp",
+            ];
+            let told = told.iter().filter_map(|field| json::time(event, field));
+            told.max()?.checked_add(KEPT_FOR).ok()
+        };
+        let mut gone = Vec::new();
+        // What is told from now on lives longer than what is there.
+        let mut next = now.checked_add(KEPT_FOR).unwrap_or(now);
+        for event in store.list(EVENTS, None) {
+            match expiry(event) {
+                Some(expiry) if now < expiry => next = next.min(expiry),
+                _ => gone.push((
+                    namespace_of(event).to_owned(),
+                    json::text(event, "/metadata/name").to_owned(),
+                )),
+            }
+        }
+        for (namespace, name) in gone {
+            store.delete(EVENTS, &namespace, &name);
+        }
+        self.expires = Some(next);
+    }
 }
 
-/// The scheduler's event about a pod: it has the newer shape of time stamps.
-pub(crate) fn scheduled(store: &mut Store, pod: &Value, node: &str) {
-    let message = format!(
-        "Successfully assigned {}/{} to {node}",
-        json::text(pod, "/metadata/namespace"),
-        json::text(pod, "/metadata/name")
-    );
-    let told = Told {
-        container: "",
-        kind: "Normal",
-        reason: "Scheduled",
-        message,
-    };
-    let mut event = base(store, pod, &told);
-    json::set(&mut event, "/action", "Binding");
-    json::set(&mut event, "/eventTime", format!("{:.6}", store.now()));
-    json::set(&mut event, "/firstTimestamp", Value::Null);
-    json::set(&mut event, "/lastTimestamp", Value::Null);
-    json::set(&mut event, "/reportingComponent", "default-scheduler");
-    json::set(&mut event, "/reportingInstance", "default-scheduler-sim");
-    json::set(&mut event, "/source", json!({}));
-    let _ = store.create(EVENTS, event);
+/// Events about cluster-scoped objects are in `default`.
+fn namespace_of(about: &Value) -> &str {
+    match json::text(about, "/metadata/namespace") {
+        "" => "default",
+        namespace => namespace,
+    }
 }
 
-fn base(store: &mut Store, about: &Value, told: &Told<'_>) -> Value {
+fn base(store: &mut Store, about: &Value, told: &Told) -> Value {
     let name = json::text(about, "/metadata/name");
-    let namespace = json::text(about, "/metadata/namespace");
-    json!({
+    let namespace = namespace_of(about);
+    let mut event = json!({
         "metadata": {"name": format!("{name}.{}", store.fresh_hex(16)), "namespace": namespace},
         "involvedObject": {
             "apiVersion": json::text(about, "/apiVersion"),
             "kind": json::text(about, "/kind"),
             "name": name,
-            "namespace": namespace,
             "resourceVersion": json::text(about, "/metadata/resourceVersion"),
             "uid": json::text(about, "/metadata/uid"),
         },
         "reason": told.reason,
         "message": told.message,
         "type": told.kind,
-    })
+    });
+    let own = json::text(about, "/metadata/namespace");
+    if !own.is_empty() {
+        json::set(&mut event, "/involvedObject/namespace", own);
+    }
+    event
 }

@@ -17,12 +17,27 @@ pub enum Pull {
     Forbidden,
     /// 429.
     RateLimited,
+    /// 500.
+    InternalError,
     /// 503.
     Unavailable,
     /// Nobody listens at its address.
     Refused,
     /// Its name leads nowhere.
     NoSuchHost,
+    /// There is an image, but none for the node's platform.
+    WrongPlatform,
+    /// Neither it nor a refusal arrives: the pull hangs for as long as this is so.
+    Hangs,
+}
+
+/// What becomes of a pull.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pulled {
+    Arrives,
+    Hangs,
+    /// In the runtime's words.
+    Fails(String),
 }
 
 /// What each image and each registry does. An image that was never named does not exist.
@@ -44,16 +59,14 @@ impl Registry {
     }
 
     /// Tries to pull.
-    ///
-    /// # Errors
-    /// The runtime's words.
-    pub(crate) fn pull(&self, reference: &Reference) -> Result<(), String> {
+    pub(crate) fn pull(&self, reference: &Reference) -> Pulled {
         let outage = self.hosts.get(&reference.host).copied();
         let outage = outage.filter(|pull| *pull != Pull::Exists);
         let own = self.images.get(&reference.written).copied();
         match outage.or(own).unwrap_or(Pull::NotFound) {
-            Pull::Exists => Ok(()),
-            failure => Err(words(failure, reference)),
+            Pull::Exists => Pulled::Arrives,
+            Pull::Hangs => Pulled::Hangs,
+            failure => Pulled::Fails(words(failure, reference)),
         }
     }
 }
@@ -134,12 +147,16 @@ fn words(failure: Pull, reference: &Reference) -> String {
         )
     };
     match failure {
-        Pull::Exists => String::new(),
+        Pull::Exists | Pull::Hangs => String::new(),
         Pull::NotFound => format!("rpc error: code = NotFound desc = {resolve}{whole}: not found"),
         Pull::Unauthorized => status("401 Unauthorized"),
         Pull::Forbidden => status("403 Forbidden"),
         Pull::RateLimited => status("429 Too Many Requests"),
+        Pull::InternalError => status("500 Internal Server Error"),
         Pull::Unavailable => status("503 Service Unavailable"),
+        Pull::WrongPlatform => format!(
+            "rpc error: code = NotFound desc = failed to pull and unpack image \"{whole}\": no match for platform in manifest: not found"
+        ),
         Pull::Refused => request("dial tcp 192.0.2.1:443: connect: connection refused".to_owned()),
         Pull::NoSuchHost => request(format!(
             "dial tcp: lookup {host} on 10.96.0.10:53: no such host"
@@ -151,10 +168,16 @@ fn words(failure: Pull, reference: &Reference) -> String {
 mod tests {
     use super::*;
 
+    fn failure(registry: &Registry, image: &str) -> String {
+        match registry.pull(&Reference::parse(image).unwrap()) {
+            Pulled::Fails(words) => words,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn an_image_that_nobody_named_does_not_exist() {
-        let reference = Reference::parse("ghcr.io/a/web:9").unwrap();
-        let error = Registry::default().pull(&reference).unwrap_err();
+        let error = failure(&Registry::default(), "ghcr.io/a/web:9");
         assert!(
             error.ends_with("\"ghcr.io/a/web:9\": ghcr.io/a/web:9: not found"),
             "{error}"
@@ -166,16 +189,13 @@ mod tests {
         let mut registry = Registry::default();
         registry.set("ghcr.io/a/web:1", Pull::Exists);
         let reference = Reference::parse("ghcr.io/a/web:1").unwrap();
-        assert_eq!(registry.pull(&reference), Ok(()));
+        assert_eq!(registry.pull(&reference), Pulled::Arrives);
         registry.set_host("ghcr.io", Pull::Refused);
-        assert!(
-            registry
-                .pull(&reference)
-                .unwrap_err()
-                .ends_with("connection refused")
-        );
+        assert!(failure(&registry, "ghcr.io/a/web:1").ends_with("connection refused"));
+        registry.set_host("ghcr.io", Pull::Hangs);
+        assert_eq!(registry.pull(&reference), Pulled::Hangs);
         registry.set_host("ghcr.io", Pull::Exists);
-        assert_eq!(registry.pull(&reference), Ok(()));
+        assert_eq!(registry.pull(&reference), Pulled::Arrives);
     }
 
     #[test]

@@ -4,13 +4,13 @@ use super::super::api::admit_pod;
 use super::super::api::resources::{PODS, REPLICA_SETS};
 use super::super::api::store::Store;
 use super::super::json;
-use super::kubelet::NODE;
-use super::recorder::{self, Recorder, Reporter, Told};
+use super::recorder::{Recorder, Reporter, Told};
+use super::scheduler;
 use crate::domain::time::{since, whole_seconds};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-const REPORTER: Reporter = Reporter {
+const REPORTER: Reporter<'_> = Reporter {
     component: "replicaset-controller",
     host: "",
 };
@@ -44,12 +44,15 @@ pub(super) fn next_due(store: &Store) -> Option<Timestamp> {
         .min()
 }
 
-/// Those that are not going.
+/// Those that are neither going nor over.
 fn pods_of(store: &Store, replica_set: &Value) -> Vec<Value> {
     let namespace = json::text(replica_set, "/metadata/namespace");
     let uid = json::text(replica_set, "/metadata/uid");
     let mut pods = store.controlled_by(PODS, namespace, uid);
-    pods.retain(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+    pods.retain(|pod| {
+        pod.pointer("/metadata/deletionTimestamp").is_none()
+            && json::text(pod, "/status/phase") != "Failed"
+    });
     pods
 }
 
@@ -109,11 +112,14 @@ fn create(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
         json::set(&mut pod, "/metadata/annotations", annotations.clone());
     }
     let volume = store.fresh_suffix();
-    admit_pod(&mut pod, &volume, NODE);
+    admit_pod(&mut pod, &volume);
+    scheduler::place(store, &mut pod);
     let Ok(pod) = store.create(PODS, pod) else {
         return;
     };
-    recorder::scheduled(store, &pod, NODE);
+    if !json::text(&pod, "/spec/nodeName").is_empty() {
+        scheduler::tell_placed(store, recorder, &pod);
+    }
     tell(
         store,
         recorder,
@@ -124,16 +130,18 @@ fn create(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
     );
 }
 
-/// Asks the kubelet to end it.
-fn delete(store: &mut Store, recorder: &mut Recorder, replica_set: &Value, mut pod: Value) {
+/// A pod that its kubelet is asked to end.
+pub(super) fn going(mut pod: Value, now: Timestamp) -> Value {
     let grace = json::number(&pod, "/spec/terminationGracePeriodSeconds");
-    let now = store.now();
-    let then = now
-        .checked_add(SignedDuration::from_secs(grace))
-        .unwrap_or(now);
-    let then = whole_seconds(then).to_string();
+    let then = now.checked_add(SignedDuration::from_secs(grace));
+    let then = whole_seconds(then.unwrap_or(now)).to_string();
     json::set(&mut pod, "/metadata/deletionTimestamp", then);
     json::set(&mut pod, "/metadata/deletionGracePeriodSeconds", grace);
+    pod
+}
+
+fn delete(store: &mut Store, recorder: &mut Recorder, replica_set: &Value, pod: Value) {
+    let pod = going(pod, store.now());
     let pod = store.put(PODS, pod);
     tell(
         store,
@@ -153,12 +161,8 @@ fn tell(
     what: &str,
     pod: &Value,
 ) {
-    let told = Told {
-        container: "",
-        kind: "Normal",
-        reason,
-        message: format!("{what} pod: {}", json::text(pod, "/metadata/name")),
-    };
+    let message = format!("{what} pod: {}", json::text(pod, "/metadata/name"));
+    let told = Told::whole("Normal", reason, message);
     recorder.tell(store, replica_set, &REPORTER, &told);
 }
 

@@ -11,7 +11,7 @@ use super::recorder::{Recorder, Reporter, Told};
 use jiff::Timestamp;
 use serde_json::Value;
 
-const REPORTER: Reporter = Reporter {
+const REPORTER: Reporter<'_> = Reporter {
     component: "deployment-controller",
     host: "",
 };
@@ -155,12 +155,7 @@ impl Rollout<'_> {
     }
 
     fn tell(&mut self, message: String) {
-        let told = Told {
-            container: "",
-            kind: "Normal",
-            reason: "ScalingReplicaSet",
-            message,
-        };
+        let told = Told::whole("Normal", "ScalingReplicaSet", message);
         self.recorder
             .tell(self.store, &self.deployment, &REPORTER, &told);
     }

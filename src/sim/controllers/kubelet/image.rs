@@ -1,8 +1,8 @@
 //! The way to a container's image (Kubernetes `pkg/kubelet/images/image_manager.go`).
 
 use super::super::super::json;
-use super::super::registry::Reference;
-use super::container::{Container, PULL, SOON, Stage, Surroundings, later};
+use super::super::registry::{Pulled, Reference};
+use super::container::{Container, LOOK_AGAIN, PULL, SOON, Stage, Surroundings, later};
 use serde_json::Value;
 
 impl Container {
@@ -36,23 +36,38 @@ impl Container {
             self.tell(around, "Normal", "BackOff", told);
             return self.refuse(around, "ImagePullBackOff", message);
         }
-        self.tell(
-            around,
-            "Normal",
-            "Pulling",
-            format!("Pulling image \"{written}\""),
-        );
-        match around.registry.pull(&reference) {
-            Ok(()) => {
-                self.image = Some(reference);
-                self.stage = Stage::Pulling { began: around.now };
+        let told = format!("Pulling image \"{written}\"");
+        self.tell(around, "Normal", "Pulling", told);
+        self.image = Some(reference);
+        self.pull(spec, around);
+    }
+
+    /// Asks the registry; again where it has not said anything yet.
+    pub(super) fn pull(&mut self, spec: &Value, around: &mut Surroundings<'_>) {
+        let Some(reference) = &self.image else {
+            return;
+        };
+        match around.registry.pull(reference) {
+            Pulled::Arrives => {
+                self.stage = Stage::Pulling {
+                    began: around.now,
+                    hangs: false,
+                };
             }
-            Err(error) => {
+            Pulled::Hangs => {
+                self.look_at = later(around.now, LOOK_AGAIN);
+                self.stage = Stage::Pulling {
+                    began: around.now,
+                    hangs: true,
+                };
+            }
+            Pulled::Fails(error) => {
+                self.image = None;
+                let written = json::text(spec, "/image");
                 let told = format!("Failed to pull image \"{written}\": {error}");
                 self.tell(around, "Warning", "Failed", told);
-                if self.pull_error.is_empty() {
-                    self.look_at = later(around.now, SOON);
-                }
+                let is_first = self.pull_error.is_empty();
+                self.look_at = later(around.now, if is_first { SOON } else { LOOK_AGAIN });
                 self.pulls.next(around.now, around.now);
                 self.pull_error.clone_from(&error);
                 self.refuse(around, "ErrImagePull", error);

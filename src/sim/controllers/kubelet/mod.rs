@@ -1,62 +1,36 @@
-//! The kubelet of the one node.
+//! The kubelets: one for each node, all in one place. What belongs to one of them is kept by node.
+//!
+//! A pod is worked on when it has changed, or when something in it is due; all others cost a look at two fields.
 
 mod back_off;
+mod configuration;
 mod container;
 mod image;
+mod probe;
+mod sandbox;
 mod status;
 
+pub(crate) use configuration::{Configuration, Secrets};
+pub(super) use status::{condition, quality};
+
 use super::super::api::resources::PODS;
+use super::super::api::store::Store;
 use super::super::{State, json};
 use super::recorder::{Reporter, Told};
-use container::{Container, Stage, Surroundings};
-use jiff::{SignedDuration, Timestamp};
+use container::{Container, Stage};
+use jiff::Timestamp;
+use sandbox::Sandbox;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The node's name.
-pub(crate) const NODE: &str = "lab";
-/// And its address.
-const HOST_ADDRESS: &str = "10.250.0.1";
-const REPORTER: Reporter = Reporter {
-    component: "kubelet",
-    host: NODE,
-};
-/// How long a pod's sandbox takes to be made, and how long its programs take to stop.
-const A_MOMENT: SignedDuration = SignedDuration::from_secs(1);
-
-/// What the kubelet knows: the pods' sandboxes by uid, and the images on the node.
+/// What the kubelets know: the pods' sandboxes by uid, and the images on each node.
 #[derive(Default)]
 pub(crate) struct Kubelet {
     sandboxes: BTreeMap<String, Sandbox>,
-    images: BTreeSet<String>,
+    images: BTreeMap<String, BTreeSet<String>>,
     addresses: u32,
-}
-
-/// One pod on the node.
-struct Sandbox {
-    began: Timestamp,
-    address: String,
-    stopping: Option<Timestamp>,
-    containers: Vec<Container>,
-}
-
-impl Sandbox {
-    fn is_made(&self, now: Timestamp) -> bool {
-        now.duration_since(self.began) >= A_MOMENT
-    }
-
-    fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let a_moment_after = |begin: Timestamp| begin.checked_add(A_MOMENT).ok();
-        if let Some(stopping) = self.stopping {
-            return a_moment_after(stopping);
-        }
-        let made = a_moment_after(self.began).filter(|made| *made > now);
-        let containers = self.containers.iter();
-        containers
-            .filter_map(|container| container.next_due(now))
-            .chain(made)
-            .min()
-    }
+    /// What people made, and only kubelets may read.
+    pub(crate) secrets: Secrets,
 }
 
 impl Kubelet {
@@ -70,156 +44,186 @@ impl Kubelet {
         match self.container(pod, container).map(|found| &found.stage) {
             Some(Stage::Waiting { reason, .. }) => match *reason {
                 "ErrImagePull" | "ImagePullBackOff" => "trying and failing to pull image",
-                "ErrImageNeverPull" | "InvalidImageName" => "image can't be pulled",
                 reason => reason,
             },
             _ => "ContainerCreating",
         }
     }
 
-    /// When it has something to do again by itself.
-    pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+    /// When one of them has something to do again by itself. Those of nodes that are away do nothing that anybody hears of.
+    pub(crate) fn next_due(&self, is_away: impl Fn(&str) -> bool) -> Option<Timestamp> {
         let sandboxes = self.sandboxes.values();
-        sandboxes.filter_map(|sandbox| sandbox.next_due(now)).min()
+        sandboxes
+            .filter(|sandbox| !is_away(&sandbox.node))
+            .filter_map(Sandbox::next_due)
+            .min()
     }
 
     fn container(&self, pod: &str, container: &str) -> Option<&Container> {
         let sandbox = self.sandboxes.get(pod)?;
-        sandbox
-            .containers
-            .iter()
-            .find(|known| known.name == container)
+        let mut known = sandbox.init.iter().chain(&sandbox.containers);
+        known.find(|known| known.name == container)
     }
 
-    /// A new pod on the node.
-    fn sandbox(&mut self, pod: &Value, now: Timestamp) -> Sandbox {
+    /// A new pod on a node.
+    fn sandbox(&mut self, pod: &Value, host_address: &str, now: Timestamp) -> Sandbox {
         self.addresses += 1;
         let (high, low) = (self.addresses / 250, self.addresses % 250 + 2);
-        let first_look = now.checked_add(A_MOMENT).unwrap_or(now);
-        Sandbox {
-            began: now,
-            address: format!("10.251.{high}.{low}"),
-            stopping: None,
-            containers: json::list(pod, "/spec/containers")
-                .iter()
-                .map(|spec| Container::new(spec, first_look))
-                .collect(),
-        }
+        Sandbox::new(pod, host_address, format!("10.251.{high}.{low}"), now)
     }
 }
 
-/// Works on every pod once.
+/// Works on every pod once that has changed or has something due.
 pub(super) fn sync_all(state: &mut State) {
     let now = state.api.store.now();
-    let pods: Vec<Value> = state.api.store.list(PODS, None).cloned().collect();
-    let uids: BTreeSet<&str> = pods
-        .iter()
-        .map(|pod| json::text(pod, "/metadata/uid"))
-        .collect();
-    state
-        .kubelet
-        .sandboxes
-        .retain(|uid, _| uids.contains(uid.as_str()));
-    for pod in &pods {
-        sync(state, pod.clone(), now);
+    let pods = to_do(state, now);
+    for pod in pods {
+        sync(state, pod, now);
     }
+    if state.kubelet.sandboxes.len() > state.api.store.list(PODS, None).count() {
+        forget_the_gone(state);
+    }
+}
+
+fn to_do(state: &State, now: Timestamp) -> Vec<Value> {
+    let concerned = |pod: &&Value| {
+        let node = json::text(pod, "/spec/nodeName");
+        let going = json::text(pod, "/metadata/deletionTimestamp");
+        if node.is_empty() {
+            return !going.is_empty();
+        }
+        let over = json::text(pod, "/status/phase") == "Failed" && going.is_empty();
+        if over || !state.nodes.answers(node) {
+            return false;
+        }
+        let sandbox = state
+            .kubelet
+            .sandboxes
+            .get(json::text(pod, "/metadata/uid"));
+        sandbox.is_none_or(|sandbox| {
+            sandbox.seen != json::text(pod, "/metadata/resourceVersion")
+                || sandbox.next_due().is_some_and(|due| due <= now)
+        })
+    };
+    let pods = state.api.store.list(PODS, None);
+    pods.filter(concerned).cloned().collect()
+}
+
+/// The pods that were deleted without their kubelet.
+fn forget_the_gone(state: &mut State) {
+    let pods = state.api.store.list(PODS, None);
+    let uids: BTreeSet<&str> = pods.map(|pod| json::text(pod, "/metadata/uid")).collect();
+    let sandboxes = &mut state.kubelet.sandboxes;
+    sandboxes.retain(|uid, _| uids.contains(uid.as_str()));
 }
 
 fn sync(state: &mut State, mut pod: Value, now: Timestamp) {
+    if json::text(&pod, "/spec/nodeName").is_empty() {
+        // It was deleted before any kubelet heard of it.
+        return delete(&mut state.api.store, &pod);
+    }
     let uid = json::text(&pod, "/metadata/uid").to_owned();
-    let mut sandbox = match state.kubelet.sandboxes.remove(&uid) {
-        Some(sandbox) => sandbox,
-        None => state.kubelet.sandbox(&pod, now),
-    };
+    let known = state.kubelet.sandboxes.remove(&uid);
+    let mut sandbox = known.unwrap_or_else(|| {
+        let host_address = state.nodes.address(json::text(&pod, "/spec/nodeName"));
+        state.kubelet.sandbox(&pod, &host_address, now)
+    });
     if pod.pointer("/metadata/deletionTimestamp").is_some() {
-        let gone = stop(state, &pod, &mut sandbox, now);
-        if !gone {
-            state.kubelet.sandboxes.insert(uid, sandbox);
+        let (told, gone) = sandbox.stop(&pod, now);
+        tell(state, &pod, &told);
+        if gone {
+            return delete(&mut state.api.store, &pod);
         }
+        json::text(&pod, "/metadata/resourceVersion").clone_into(&mut sandbox.seen);
+        state.kubelet.sandboxes.insert(uid, sandbox);
         return;
     }
-    let told = run(state, &pod, &mut sandbox, now);
+    let told = {
+        let State {
+            api,
+            kubelet,
+            registry,
+            programs,
+            ..
+        } = &mut *state;
+        let mut told = Vec::new();
+        let mut surroundings = container::Surroundings {
+            now,
+            store: &mut api.store,
+            registry,
+            programs,
+            secrets: &kubelet.secrets,
+            images: kubelet.images.entry(sandbox.node.clone()).or_default(),
+            pod: &pod,
+            address: &sandbox.address.clone(),
+            told: &mut told,
+        };
+        sandbox.run(&mut surroundings);
+        told
+    };
     let status = status::of_pod(&pod, &sandbox, now);
-    state.kubelet.sandboxes.insert(uid, sandbox);
-    for (container, told) in told {
-        tell(state, &pod, &container, told);
-    }
+    tell(state, &pod, &told);
     json::set(&mut pod, "/status", status);
-    state.api.store.put(PODS, pod);
+    let pod = state.api.store.put(PODS, pod);
+    json::text(&pod, "/metadata/resourceVersion").clone_into(&mut sandbox.seen);
+    state.kubelet.sandboxes.insert(uid, sandbox);
 }
 
-fn run(
-    state: &mut State,
-    pod: &Value,
-    sandbox: &mut Sandbox,
-    now: Timestamp,
-) -> Vec<(String, Told<'static>)> {
-    let mut told = Vec::new();
-    let place = format!(
-        "{}_{}({})",
-        json::text(pod, "/metadata/name"),
+fn delete(store: &mut Store, pod: &Value) {
+    store.delete(
+        PODS,
         json::text(pod, "/metadata/namespace"),
-        json::text(pod, "/metadata/uid")
+        json::text(pod, "/metadata/name"),
     );
-    let State {
-        api,
-        kubelet,
-        registry,
-        programs,
-        ..
-    } = state;
-    let mut surroundings = Surroundings {
-        now,
-        registry,
-        programs,
-        images: &mut kubelet.images,
-        pod: &place,
-        fresh_id: &mut || api.store.fresh_hex(64),
-        told: &mut told,
-    };
-    let specs = json::list(pod, "/spec/containers");
-    for (spec, container) in specs.iter().zip(&mut sandbox.containers) {
-        container.step(spec, &mut surroundings);
-    }
-    told
 }
 
-/// Stops a pod that is being deleted; whether it is gone now.
-fn stop(state: &mut State, pod: &Value, sandbox: &mut Sandbox, now: Timestamp) -> bool {
-    let Some(since) = sandbox.stopping else {
-        sandbox.stopping = Some(now);
-        let running = |container: &&Container| matches!(container.stage, Stage::Running { .. });
-        let names: Vec<String> = sandbox
-            .containers
-            .iter()
-            .filter(running)
-            .map(|container| container.name.clone())
-            .collect();
-        for name in names {
-            let told = Told {
-                container: "",
-                kind: "Normal",
-                reason: "Killing",
-                message: format!("Stopping container {name}"),
-            };
-            tell(state, pod, &name, told);
+fn tell(state: &mut State, pod: &Value, told: &[Told]) {
+    let reporter = Reporter {
+        component: "kubelet",
+        host: json::text(pod, "/spec/nodeName"),
+    };
+    for told in told {
+        state
+            .recorder
+            .tell(&mut state.api.store, pod, &reporter, told);
+    }
+}
+
+/// Ends a pod for want of something on its node: it stays as a failed one, and its owner makes another (`pkg/kubelet/eviction`).
+pub(crate) fn evict(state: &mut State, namespace: &str, name: &str) {
+    let Some(mut pod) = state.api.store.get(PODS, namespace, name).cloned() else {
+        return;
+    };
+    let now = state.api.store.now();
+    let message =
+        "The node was low on resource: memory. Threshold quantity: 100Mi, available: 62Mi. ";
+    tell(
+        state,
+        &pod,
+        &[Told::whole("Warning", "Evicted", message.to_owned())],
+    );
+    if let Some(mut sandbox) = state
+        .kubelet
+        .sandboxes
+        .remove(json::text(&pod, "/metadata/uid"))
+    {
+        let (told, _) = sandbox.stop(&pod, now);
+        tell(state, &pod, &told);
+        sandbox.kill_all(now);
+        let mut disruption = condition(&pod, "DisruptionTarget", true, now);
+        json::set(&mut disruption, "/message", message);
+        json::set(&mut disruption, "/reason", "TerminationByKubelet");
+        let mut status = status::of_pod(&pod, &sandbox, now);
+        if let Some(conditions) = status
+            .pointer_mut("/conditions")
+            .and_then(Value::as_array_mut)
+        {
+            conditions.push(disruption);
         }
-        return false;
-    };
-    let gone = now.duration_since(since) >= A_MOMENT;
-    if gone {
-        state.api.store.delete(
-            PODS,
-            json::text(pod, "/metadata/namespace"),
-            json::text(pod, "/metadata/name"),
-        );
+        json::set(&mut pod, "/status", status);
     }
-    gone
-}
-
-fn tell(state: &mut State, pod: &Value, container: &str, told: Told<'static>) {
-    let told = Told { container, ..told };
-    state
-        .recorder
-        .tell(&mut state.api.store, pod, &REPORTER, &told);
+    json::set(&mut pod, "/status/phase", "Failed");
+    json::set(&mut pod, "/status/reason", "Evicted");
+    json::set(&mut pod, "/status/message", message);
+    state.api.store.put(PODS, pod);
 }

@@ -1,36 +1,45 @@
 //! A pod's status, field by field as the kubelet of 1.34 reports it (held against `tests/fixtures/faults`).
 
 use super::super::super::json;
+use super::Sandbox;
 use super::container::{Container, Ended, Stage};
-use super::{HOST_ADDRESS, Sandbox};
 use crate::domain::time::whole_seconds;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// The status of a pod now; what has not changed keeps its transition times.
 pub(super) fn of_pod(pod: &Value, sandbox: &Sandbox, now: Timestamp) -> Value {
-    let containers = &sandbox.containers;
-    let unready: Vec<&str> = containers
-        .iter()
-        .filter(|container| !container.is_ready(now))
-        .map(|container| container.name.as_str())
-        .collect();
-    let made = sandbox.is_made(now);
+    let of_all = |containers: &[Container]| -> Vec<Value> {
+        let each = containers.iter();
+        each.map(|container| of_container(pod, container)).collect()
+    };
     let mut status = json!({
-        "conditions": conditions(pod, made, &unready, now),
-        "containerStatuses": containers.iter().map(|container| of_container(pod, container, now)).collect::<Vec<_>>(),
-        "hostIP": HOST_ADDRESS,
-        "hostIPs": [{"ip": HOST_ADDRESS}],
+        "conditions": conditions(pod, sandbox, now),
+        "containerStatuses": of_all(&sandbox.containers),
+        "hostIP": sandbox.host_address,
+        "hostIPs": [{"ip": sandbox.host_address}],
         "observedGeneration": json::number(pod, "/metadata/generation"),
-        "phase": if containers.iter().any(never_ran) { "Pending" } else { "Running" },
+        "phase": phase(sandbox),
         "qosClass": quality(pod),
         "startTime": whole_seconds(sandbox.began).to_string(),
     });
-    if made {
+    if !sandbox.init.is_empty() {
+        let init = of_all(&sandbox.init);
+        json::set(&mut status, "/initContainerStatuses", init);
+    }
+    if sandbox.made.is_some() {
         json::set(&mut status, "/podIP", sandbox.address.as_str());
         json::set(&mut status, "/podIPs", json!([{"ip": sandbox.address}]));
     }
     status
+}
+
+fn phase(sandbox: &Sandbox) -> &'static str {
+    if !sandbox.is_initialized() || sandbox.containers.iter().any(never_ran) {
+        "Pending"
+    } else {
+        "Running"
+    }
 }
 
 /// A container that waits without a last termination keeps its pod pending (`kubelet_pods.go`, getPhase).
@@ -41,70 +50,111 @@ fn never_ran(container: &Container) -> bool {
     ) && container.ended.is_none()
 }
 
-fn quality(pod: &Value) -> &'static str {
+/// `qosClass`.
+pub(in super::super) fn quality(pod: &Value) -> &'static str {
     let asks = |container: &Value| {
         ["/resources/requests", "/resources/limits"]
             .iter()
             .any(|field| container.pointer(field).is_some())
     };
-    if json::list(pod, "/spec/containers").iter().any(asks) {
+    let init = json::list(pod, "/spec/initContainers").iter();
+    if json::list(pod, "/spec/containers")
+        .iter()
+        .chain(init)
+        .any(asks)
+    {
         "Burstable"
     } else {
         "BestEffort"
     }
 }
 
-fn conditions(pod: &Value, made: bool, unready: &[&str], now: Timestamp) -> Vec<Value> {
-    let ready = unready.is_empty();
-    [
-        ("PodReadyToStartContainers", made),
-        ("Initialized", true),
-        ("Ready", ready),
-        ("ContainersReady", ready),
-        ("PodScheduled", true),
-    ]
-    .into_iter()
-    .map(|(kind, holds)| {
-        let status = if holds { "True" } else { "False" };
-        let before = json::list(pod, "/status/conditions").iter().find(|before| {
-            json::text(before, "/type") == kind && json::text(before, "/status") == status
-        });
-        let transition = before.map_or_else(
-            || whole_seconds(now).to_string(),
-            |before| json::text(before, "/lastTransitionTime").to_owned(),
-        );
-        let mut condition = json!({
-            "lastProbeTime": null,
-            "lastTransitionTime": transition,
-            "observedGeneration": json::number(pod, "/metadata/generation"),
-            "status": status,
-            "type": kind,
-        });
-        if !holds && kind.ends_with("Ready") {
-            let message = format!("containers with unready status: [{}]", unready.join(" "));
-            json::set(&mut condition, "/message", message);
-            json::set(&mut condition, "/reason", "ContainersNotReady");
-        }
-        condition
-    })
-    .collect()
+fn names<'a>(containers: impl Iterator<Item = &'a Container>) -> String {
+    let names: Vec<&str> = containers
+        .map(|container| container.name.as_str())
+        .collect();
+    names.join(" ")
 }
 
-fn of_container(pod: &Value, container: &Container, now: Timestamp) -> Value {
-    let spec = json::list(pod, "/spec/containers")
+fn conditions(pod: &Value, sandbox: &Sandbox, now: Timestamp) -> Vec<Value> {
+    let unready = names(sandbox.containers.iter().filter(|it| !it.is_ready()));
+    let incomplete = names(sandbox.init.iter().filter(|it| !it.is_ready()));
+    let ready = unready.is_empty() && incomplete.is_empty();
+    let unready = (
+        "ContainersNotReady",
+        format!("containers with unready status: [{unready}]"),
+    );
+    let incomplete_words = (
+        "ContainersNotInitialized",
+        format!("containers with incomplete status: [{incomplete}]"),
+    );
+    let nothing = ("", String::new());
+    let own = [
+        (
+            "PodReadyToStartContainers",
+            sandbox.made.is_some(),
+            &nothing,
+        ),
+        ("Initialized", incomplete.is_empty(), &incomplete_words),
+        ("Ready", ready, &unready),
+        ("ContainersReady", ready, &unready),
+        ("PodScheduled", true, &nothing),
+    ];
+    let kept = json::list(pod, "/status/conditions").iter().filter(|kept| {
+        let kind = json::text(kept, "/type");
+        own.iter().all(|(own, ..)| *own != kind)
+    });
+    own.iter()
+        .map(|(kind, holds, (reason, message))| {
+            let mut condition = condition(pod, kind, *holds, now);
+            if !holds && !reason.is_empty() {
+                json::set(&mut condition, "/message", message.as_str());
+                json::set(&mut condition, "/reason", *reason);
+            }
+            condition
+        })
+        .chain(kept.cloned())
+        .collect()
+}
+
+/// A condition, with the time of its last change.
+pub(in super::super) fn condition(pod: &Value, kind: &str, holds: bool, now: Timestamp) -> Value {
+    let status = if holds { "True" } else { "False" };
+    let before = json::list(pod, "/status/conditions").iter().find(|before| {
+        json::text(before, "/type") == kind && json::text(before, "/status") == status
+    });
+    let transition = before.map_or_else(
+        || whole_seconds(now).to_string(),
+        |before| json::text(before, "/lastTransitionTime").to_owned(),
+    );
+    json!({
+        "lastProbeTime": null,
+        "lastTransitionTime": transition,
+        "observedGeneration": json::number(pod, "/metadata/generation"),
+        "status": status,
+        "type": kind,
+    })
+}
+
+fn of_container(pod: &Value, container: &Container) -> Value {
+    let list = if container.is_init {
+        "/spec/initContainers"
+    } else {
+        "/spec/containers"
+    };
+    let spec = json::list(pod, list)
         .iter()
         .find(|spec| json::text(spec, "/name") == container.name)
         .unwrap_or(&Value::Null);
-    let running = matches!(container.stage, Stage::Running { .. });
     let (state, last) = states(container);
     let mut status = json!({
         "image": json::text(spec, "/image"),
         "imageID": "",
         "lastState": last,
         "name": container.name,
-        "ready": container.is_ready(now),
+        "ready": container.is_ready(),
         "restartCount": container.restarts,
-        "started": running,
+        "started": container.is_started(),
         "state": state,
     });
     let mounts: Vec<Value> = json::list(spec, "/volumeMounts")
@@ -118,6 +168,9 @@ fn of_container(pod: &Value, container: &Container, now: Timestamp) -> Value {
     if !container.run_id.is_empty() {
         json::set(&mut status, "/containerID", container.run_id.as_str());
         let resources = spec.get("resources").cloned().unwrap_or_else(|| json!({}));
+        if let Some(requests) = resources.get("requests") {
+            json::set(&mut status, "/allocatedResources", requests.clone());
+        }
         json::set(&mut status, "/resources", resources);
         if let Some(image) = &container.image {
             json::set(&mut status, "/image", image.whole.as_str());
@@ -146,7 +199,7 @@ fn states(container: &Container) -> (Value, Value) {
             (json!({"waiting": waiting}), past(&container.ended))
         }
         Stage::Pulling { .. } => {
-            let waiting = json!({"waiting": {"reason": "ContainerCreating"}});
+            let waiting = json!({"waiting": {"reason": container.usually_waits}});
             (waiting, past(&container.ended))
         }
         Stage::Running { since, .. } => {
@@ -158,11 +211,17 @@ fn states(container: &Container) -> (Value, Value) {
 }
 
 fn terminated(ended: &Ended) -> Value {
-    json!({"terminated": {
+    // What never started began at the beginning of all times, as the runtime reports it.
+    let started = ended.started.unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut terminated = json!({
         "containerID": ended.run_id,
         "exitCode": ended.code,
         "finishedAt": whole_seconds(ended.finished).to_string(),
-        "reason": if ended.code == 0 { "Completed" } else { "Error" },
-        "startedAt": whole_seconds(ended.started).to_string(),
-    }})
+        "reason": ended.reason,
+        "startedAt": whole_seconds(started).to_string(),
+    });
+    if !ended.message.is_empty() {
+        json::set(&mut terminated, "/message", ended.message.as_str());
+    }
+    json!({"terminated": terminated})
 }
