@@ -3,7 +3,7 @@
 use super::super::json;
 use super::failure::Failure;
 use super::history::{Change, History};
-use super::resources::{PODS, Resource};
+use super::resources::{EVENTS, INCIDENTS, LEASES, PODS, Resource};
 use crate::platform::clock::Clock;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -27,6 +27,8 @@ type Objects = BTreeMap<String, BTreeMap<String, Arc<Value>>>;
 pub(crate) struct Store {
     clock: Clock,
     version: u64,
+    /// Like the version, but of what controllers and kubelets work on alone.
+    moved: u64,
     made: u64,
     /// By plural.
     objects: BTreeMap<&'static str, Objects>,
@@ -48,6 +50,7 @@ impl Store {
         Self {
             clock,
             version: FIRST_VERSION,
+            moved: 0,
             made: 0,
             objects: BTreeMap::new(),
             history: History::since(FIRST_VERSION),
@@ -87,6 +90,18 @@ impl Store {
     /// Moves with every change of anything.
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Moves with every change of something that controllers or kubelets may have to answer: most writes are of none such.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    fn move_on(&mut self, resource: &Resource) {
+        self.version += 1;
+        if ![EVENTS, INCIDENTS, LEASES].contains(&resource) {
+            self.moved += 1;
+        }
     }
 
     /// So many hexadecimal digits that nobody got before, the same in every run.
@@ -222,7 +237,7 @@ impl Store {
                 return object;
             }
         }
-        self.version += 1;
+        self.move_on(resource);
         let version = self.version.to_string();
         json::set(&mut object, "/metadata/resourceVersion", version);
         let after = Arc::new(object.clone());
@@ -244,7 +259,7 @@ impl Store {
     ) -> Option<Value> {
         let objects = self.objects.get_mut(resource.plural)?.get_mut(namespace)?;
         let removed = objects.remove(name)?;
-        self.version += 1;
+        self.move_on(resource);
         self.changed(resource, Some(removed.clone()), None);
         Some(Value::clone(&removed))
     }

@@ -28,7 +28,7 @@ const MOST_ROUNDS: usize = 50;
 /// Up to where everybody has worked.
 #[derive(Default)]
 pub(crate) struct Settled {
-    version: u64,
+    moved: u64,
     /// When somebody has something to do again, should nothing change until then; `None` = never.
     due: Option<Timestamp>,
 }
@@ -45,7 +45,7 @@ pub(crate) fn settle(state: &mut State) {
     state.recorder.expire(&mut state.api.store);
     let now = state.api.store.now();
     let idle = state.settled.due.is_none_or(|due| now < due);
-    if idle && state.settled.version == state.api.store.version() {
+    if idle && state.settled.moved == state.api.store.moved() {
         return;
     }
     work(state);
@@ -58,14 +58,14 @@ pub(crate) fn settle(state: &mut State) {
         state.scheduler.next_due(),
     ];
     state.settled = Settled {
-        version: store.version(),
+        moved: store.moved(),
         due: due.into_iter().flatten().min(),
     };
 }
 
 fn work(state: &mut State) {
     for _ in 0..MOST_ROUNDS {
-        let before = state.api.store.version();
+        let before = state.api.store.moved();
         let State {
             api,
             recorder,
@@ -80,7 +80,7 @@ fn work(state: &mut State) {
         replica_set::sync_all(store, recorder);
         scheduler::sync_all(scheduler, store, recorder);
         kubelet::sync_all(state);
-        if state.api.store.version() == before {
+        if state.api.store.moved() == before {
             return;
         }
     }
