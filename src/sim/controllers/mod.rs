@@ -2,7 +2,6 @@
 //! changes; a second in which nothing changed and nobody has an appointment costs nothing.
 
 mod deployment;
-mod garbage;
 mod kubelet;
 mod nodes;
 mod programs;
@@ -74,7 +73,6 @@ fn work(state: &mut State) {
             ..
         } = &mut *state;
         let store = &mut api.store;
-        garbage::sync_all(store);
         nodes::sync_all(nodes, store, recorder);
         deployment::sync_all(store, recorder);
         replica_set::sync_all(store, recorder);
