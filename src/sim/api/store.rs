@@ -177,12 +177,12 @@ impl Store {
             .filter(|object| json::owner_uid(object) == uid)
             .cloned()
             .collect();
-        found.sort_by_key(|object| {
-            (
-                json::time(object, "/metadata/creationTimestamp"),
-                json::text(object, "/metadata/name").to_owned(),
-            )
-        });
+        // Times are kept in whole seconds of UTC: as texts they have the order of the times.
+        let age = |object: &Value| {
+            let part = |pointer| json::text(object, pointer).to_owned();
+            (part("/metadata/creationTimestamp"), part("/metadata/name"))
+        };
+        found.sort_by_cached_key(age);
         found
     }
 
