@@ -1,5 +1,6 @@
 //! The commands, one file each. Only here is anything printed.
 
+mod demo;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +29,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show on a simulated cluster how two broken rollouts are repaired and one is left alone
+    Demo(demo::Demo),
     /// Receive alerts, decide, and do what the configuration allows
     Serve(serve::Serve),
     /// Check a configuration file, without a cluster
@@ -44,6 +47,7 @@ enum Command {
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     let code = match Arguments::parse().command {
+        Command::Demo(demo) => demo::run(&demo),
         Command::Serve(serve) => serve::run(&serve),
         Command::Check { file } => check(&file),
         Command::Crd => crd(),

@@ -184,7 +184,7 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
 }
 
 /// What `ripcord_build_info` says.
-const BUILD: Build<'static> = Build {
+pub(super) const BUILD: Build<'static> = Build {
     version: super::VERSION,
     revision: match option_env!("RIPCORD_REVISION") {
         Some(revision) => revision,

@@ -40,3 +40,20 @@ impl Clock {
             .unwrap_or_default()
     }
 }
+
+/// How long something really took: never virtual, even where tokio's time is paused. Nothing is decided by it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Begins to count.
+    #[allow(clippy::disallowed_methods, reason = "this is platform::clock")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// The time since.
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}
