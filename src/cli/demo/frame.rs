@@ -27,7 +27,8 @@ pub(super) fn opening(dry_run: bool) -> String {
         &[],
         Ink::Plain,
         "Simulated: the cluster (API server, controllers, kubelet), its registry, Prometheus, and time. Real: Ripcord, from its webhook to \
-         its Kubernetes client, on the lab's own manifests and config/ripcord.yaml.",
+         its Kubernetes client, on the lab's own manifests and config/ripcord.yaml. Times are the cluster's (UTC); (+3) means that the \
+         Incident holds three more facts.",
     );
     paper.into_text()
 }

@@ -5,6 +5,8 @@ use crate::config::{self, Config, WebhookAuth};
 use crate::domain::policy::Mode;
 use crate::record::crd::Incident;
 use crate::sim::{Behaviour, Program, Pull, World};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use kube::CustomResourceExt as _;
 use serde_json::Value;
 use std::time::Duration;
@@ -50,13 +52,17 @@ pub(super) fn configuration(mode: Mode) -> Result<Config, DemoError> {
     Ok(config)
 }
 
+/// When the story begins.
+pub(super) fn begin() -> Result<Timestamp, DemoError> {
+    let begin = BEGIN.to_zoned(TimeZone::UTC);
+    Ok(begin.map_err(DemoError::Calendar)?.timestamp())
+}
+
 /// The lab, with both workloads healthy for ten minutes.
 pub(super) async fn cluster(config: &Config) -> Result<World, DemoError> {
-    let begin = BEGIN.to_zoned(jiff::tz::TimeZone::UTC);
-    let begin = begin.map_err(DemoError::Calendar)?.timestamp();
     let crd = serde_json::to_value(Incident::crd()).map_err(DemoError::Object)?;
     let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema");
-    let world = World::new(begin, schema.cloned());
+    let world = World::new(begin()?, schema.cloned());
     world.namespace(NAMESPACE);
     world.registry(|registry| {
         for image in IMAGES {

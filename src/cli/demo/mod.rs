@@ -172,7 +172,6 @@ async fn show(arguments: &Demo) -> Result<(), DemoError> {
 /// Plays the three incidents and tells each as soon as it is over; in JSON all at once.
 async fn tell(arguments: &Demo, story: &Story, stopwatch: &Stopwatch) -> Result<(), DemoError> {
     let text = arguments.output == Output::Text;
-    let began = story.world.clock().now();
     let chapters = script::chapters()?;
     if text {
         paper::print(&frame::opening(arguments.dry_run));
@@ -186,7 +185,7 @@ async fn tell(arguments: &Demo, story: &Story, stopwatch: &Stopwatch) -> Result<
         }
         all.push(told);
     }
-    let passed = story.world.clock().now().duration_since(began);
+    let passed = story.world.clock().now().duration_since(lab::begin()?);
     if text {
         paper::print(&frame::closing(
             arguments,

@@ -170,7 +170,7 @@ fn wrap_line(text: &str, width: usize) -> Vec<String> {
 }
 
 /// What stands for words that were left out.
-const GAP: &str = "...";
+const GAP: &str = "[...]";
 
 /// A text of at most so many characters: the words at its end are left out.
 pub(super) fn cut(text: &str, most: usize) -> String {
@@ -240,9 +240,9 @@ mod tests {
     #[test]
     fn what_is_shortened_keeps_whole_words_of_its_beginning_or_of_both_ends() {
         let text = "one two three four five six";
-        assert_eq!(cut(text, 16), "one two ...");
-        assert_eq!(pinch(text, 22), "one two ... five six");
-        assert_eq!(pinch("a bcdefghijklmnop q r", 12), "a ... q r");
+        assert_eq!(cut(text, 16), "one two [...]");
+        assert_eq!(pinch(text, 24), "one two [...] five six");
+        assert_eq!(pinch("a bcdefghijklmnop q r", 14), "a [...] q r");
         assert_eq!(
             (cut(text, 27), pinch(text, 27)),
             (text.to_owned(), text.to_owned())

@@ -42,7 +42,7 @@ pub(super) fn chapters() -> Result<[Chapter; 3], DemoError> {
             quiet: Duration::ZERO,
         },
         Chapter {
-            title: "an argument that is none",
+            title: "an argument that is taken for a command",
             command: "kubectl apply -f bad-redis-arg.yaml",
             manifest: lab::redis_with_a_bad_argument()?,
             good: lab::redis()?,

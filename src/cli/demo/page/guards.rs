@@ -23,7 +23,7 @@ pub(super) fn all(
         paper.entry(
             "at first",
             Ink::Careful,
-            &cut(&text, 2 * (COLUMNS - LABEL) - 8),
+            &cut(&text, 3 * (COLUMNS - LABEL) - 12),
         );
     }
     let Some(verdict) = &status.verdict else {
