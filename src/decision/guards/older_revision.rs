@@ -2,9 +2,14 @@
 
 use super::{Finding, Question, hold, pass};
 use crate::domain::identity::RevisionName;
+use crate::domain::time::{human, since};
+use jiff::SignedDuration;
 
 /// The controller needs a moment after a change; a rollout is rarely further behind than this.
 const CONTROLLER_SECONDS: i64 = 10;
+/// For so long pods of a revision that is known to be bad may be on their way out: a grace period is 30 s unless said otherwise, and a few
+/// batches may follow each other.
+const LONGEST_WAY_OUT: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn check(question: &Question<'_>) -> Finding {
     let case = question.case;
@@ -54,8 +59,7 @@ fn older_fails(question: &Question<'_>, newest: &RevisionName) -> Finding {
         .map(|revision| &revision.name)
         .collect();
     if failing.iter().all(|name| known.contains(&name)) {
-        let text = format!("pods of {names}, seen failing before, are still there");
-        return question.wait_seconds(CONTROLLER_SECONDS, text);
+        return on_their_way_out(question, &names);
     }
     if question.case.diagnosis.entries.is_empty() {
         return hold(format!(
@@ -67,13 +71,30 @@ fn older_fails(question: &Question<'_>, newest: &RevisionName) -> Finding {
     ))
 }
 
+/// A rolling update takes unhealthy old pods away first, but not while that would leave fewer than it promised: then they stay for ever.
+fn on_their_way_out(question: &Question<'_>, names: &str) -> Finding {
+    let incident = &question.case.incident;
+    let last_step = incident.steps.last().map(|step| step.applied_at);
+    let since_then = since(last_step.unwrap_or(incident.opened_at), question.case.now);
+    if since_then < LONGEST_WAY_OUT {
+        let text = format!("pods of {names}, seen failing before, are still there");
+        return question.wait_seconds(CONTROLLER_SECONDS, text);
+    }
+    question.stuck(format!(
+        "pods of {names}, seen failing before, have been there for {} and do not go: the rollout is stuck between two revisions that fail",
+        human(since_then)
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::test_support::{ask, outcome, wait};
     use super::*;
     use crate::domain::observed::Observed;
     use crate::domain::verdict::{Outcome, Reason::OlderRevision};
-    use crate::remedy::test_support::{GOOD, at, broken_web, past_failure, workload};
+    use crate::remedy::test_support::{
+        BAD, GOOD, at, broken_web, failed_step, past_failure, workload,
+    };
 
     #[test]
     fn waits_until_the_controller_has_caught_up() {
@@ -118,6 +139,27 @@ mod tests {
         case.diagnosis.older_failing = vec![RevisionName::new(GOOD)];
         case.evidence.past = Observed::Known(vec![past_failure(GOOD)]);
         assert_eq!(outcome(OlderRevision, &case), wait(at(10)));
+    }
+
+    #[test]
+    fn holds_when_they_do_not_go_and_escalates_after_a_step() {
+        let mut case = broken_web();
+        case.diagnosis.older_failing = vec![RevisionName::new(GOOD)];
+        case.evidence.past = Observed::Known(vec![past_failure(GOOD)]);
+        case.incident.opened_at = at(-299);
+        assert_eq!(outcome(OlderRevision, &case), wait(at(10)));
+        case.incident.opened_at = at(-300);
+        let (held, text) = ask(OlderRevision, &case);
+        assert_eq!(held, Outcome::Hold);
+        assert!(
+            text.contains("have been there for 5m and do not go"),
+            "{text}"
+        );
+        case.incident.steps = vec![failed_step(0, BAD)];
+        case.incident.steps[0].applied_at = at(-299);
+        assert_eq!(outcome(OlderRevision, &case), wait(at(10)));
+        case.incident.steps[0].applied_at = at(-300);
+        assert_eq!(outcome(OlderRevision, &case), Outcome::Escalate);
     }
 
     #[test]
