@@ -246,6 +246,11 @@ fn worth_saving(before: &IncidentStatus, next: &IncidentStatus) -> bool {
         settled.next_check = None;
         settled.message.clear();
         settled.evidence.clear();
+        // Events are counted on as long as a container fails: each repetition is no news.
+        for entry in &mut settled.diagnosis {
+            entry.facts.clear();
+            entry.because.clear();
+        }
         settled.holder = None;
         for sighting in &mut settled.memory.sightings {
             sighting.last_seen = Timestamp::UNIX_EPOCH;

@@ -71,7 +71,8 @@ fn remember(next: &mut IncidentStatus, look: &Looked, now: Timestamp) {
     if look.diagnosis.entries.is_empty() {
         return;
     }
-    next.last_symptom_at = Some(whole_seconds(now));
+    // Never back: two processes whose clocks differ would undo each other's.
+    next.last_symptom_at = next.last_symptom_at.max(Some(whole_seconds(now)));
     // A light look has no Events and logs to lean on: it must not replace what a full one found.
     if look.decided.is_some() {
         next.diagnosis = entries(&look.diagnosis);
