@@ -3,18 +3,19 @@
 use super::super::json;
 use super::failure::Failure;
 use super::resources::EVENTS;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The limit for a note (Kubernetes `pkg/apis/core/validation/events.go`).
 const NOTE_BYTES: usize = 1024;
 /// Field of `core/v1`, field of `events.k8s.io/v1`.
-const RENAMED: [(&str, &str); 6] = [
+const RENAMED: [(&str, &str); 7] = [
     ("message", "note"),
     ("involvedObject", "regarding"),
     ("reportingComponent", "reportingController"),
     ("firstTimestamp", "deprecatedFirstTimestamp"),
     ("lastTimestamp", "deprecatedLastTimestamp"),
     ("count", "deprecatedCount"),
+    ("source", "deprecatedSource"),
 ];
 
 fn renamed(
@@ -59,9 +60,11 @@ pub(super) fn older(sent: &Value) -> Result<Value, Failure> {
         let why = "Invalid value: \"\": can have at most 1024 characters";
         return Err(Failure::invalid(EVENTS, name, "message", why));
     }
-    Ok(renamed(
-        sent,
-        "v1",
-        RENAMED.into_iter().map(|(core, newer)| (newer, core)),
-    ))
+    let names = RENAMED.into_iter().map(|(core, newer)| (newer, core));
+    let mut older = renamed(sent, "v1", names);
+    json::default(&mut older, "/source", Value::Object(Map::new()));
+    for time in ["/firstTimestamp", "/lastTimestamp"] {
+        json::default(&mut older, time, Value::Null);
+    }
+    Ok(older)
 }

@@ -42,10 +42,13 @@ pub(super) fn list(api: &ApiState, call: &Call, objects: &Objects) -> Result<Val
     let found = api
         .store
         .list(objects.resource, objects.namespace.as_deref());
-    let mut found = found.filter(|object| page.is_ahead(object) && selection.fits(object));
+    let mut found = found.filter(|object| page.is_ahead(object));
     while let Some(object) = found.next() {
-        items.push(item(objects, object));
+        if selection.fits(object) {
+            items.push(item(objects, object));
+        }
         if items.len() == page.most {
+            // Whether those that are left fit is not looked at: the next page may be empty.
             let left = found.count();
             if left > 0 {
                 json::set(&mut metadata, "/continue", Page::token(version, object));

@@ -56,6 +56,7 @@ struct Sets {
 
 impl Rollout<'_> {
     fn sync(mut self) {
+        self.note_pause();
         if json::flag(&self.deployment, "/spec/paused") {
             // A paused one is not rolled out; its ReplicaSets stay as they are.
             let sets = self.adopt(false);

@@ -111,6 +111,21 @@ impl Rollout<'_> {
         }
     }
 
+    /// Says that it is paused, or is not any more; a rollout that has failed goes on saying so (`checkPausedConditions`).
+    pub(super) fn note_pause(&mut self) {
+        let paused = json::flag(&self.deployment, "/spec/paused");
+        let reason = self.progressing("reason");
+        let was_paused = reason == "DeploymentPaused";
+        if reason == "ProgressDeadlineExceeded" || paused == was_paused {
+            return;
+        }
+        if paused {
+            self.progress("Unknown", "DeploymentPaused", "Deployment is paused");
+        } else {
+            self.progress("Unknown", "DeploymentResumed", "Deployment is resumed");
+        }
+    }
+
     fn progressing(&self, field: &str) -> String {
         let condition = progressing(&self.deployment);
         condition
