@@ -38,7 +38,7 @@
 //! | [`notify`] | one notifier a file | notifier: a file, called from `engine::tell` |
 //! | [`engine`] | the state machine of an incident, its driver, all tasks | |
 //! | [`platform`] | the adapters: Kubernetes, Prometheus, the probe, the clock | |
-//! | [`sim`] | a simulated cluster behind the same clients, for `demo` and tests | fault of a program, image or request: `sim::controllers`, `sim::Interference` |
+//! | [`sim`] | a simulated cluster behind the same clients, for `demo` and tests | fault of a program, image, node or request: `sim::controllers`, `sim::trouble`, `sim::Interference` |
 //! | [`planted`] | bugs that only tests can switch on | switch: a variant, a line at its place, a row in `tests/simulation/bugs.rs` |
 //! | [`telemetry`] | one struct an event: log line and metric together | |
 //! | [`cli`] | one command a file; only it prints | command: a file and a variant |

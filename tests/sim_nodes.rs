@@ -30,7 +30,7 @@ fn manifest(replicas: i64, pod: &Value) -> Value {
     })
 }
 
-async fn world(nodes: &[&str]) -> World {
+fn world(nodes: &[&str]) -> World {
     let world = World::new("2026-11-23T04:00:00Z".parse().unwrap(), None);
     world.namespace("lab30");
     world.registry(|registry| registry.set("web:1", Pull::Exists));
@@ -85,7 +85,7 @@ fn reasons(world: &World, namespace: &str) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn pods_of_a_lost_node_are_not_ready_after_a_while_and_made_anew_elsewhere() {
-    let world = world(&["other"]).await;
+    let world = world(&["other"]);
     world.apply(&manifest(2, &json!({}))).unwrap();
     seconds(&world, 60).await;
     assert_eq!(
@@ -131,7 +131,7 @@ async fn pods_of_a_lost_node_are_not_ready_after_a_while_and_made_anew_elsewhere
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_found_in_time_loses_nothing() {
-    let world = world(&[]).await;
+    let world = world(&[]);
     world.apply(&manifest(1, &json!({}))).unwrap();
     seconds(&world, 60).await;
     let before = world.objects("Pod", "lab30");
@@ -147,7 +147,7 @@ async fn a_node_that_is_found_in_time_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn pods_of_a_removed_node_are_collected() {
-    let world = world(&["other"]).await;
+    let world = world(&["other"]);
     world.apply(&manifest(2, &json!({}))).unwrap();
     seconds(&world, 60).await;
     world.remove_node("other");
@@ -160,7 +160,7 @@ async fn pods_of_a_removed_node_are_collected() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_fits_nowhere_waits_until_it_does() {
-    let world = world(&[]).await;
+    let world = world(&[]);
     world.cordon("lab", true);
     world.apply(&manifest(1, &json!({}))).unwrap();
     seconds(&world, 30).await;
@@ -190,7 +190,7 @@ async fn a_pod_that_fits_nowhere_waits_until_it_does() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_and_selectors_are_kept() {
-    let world = world(&["other"]).await;
+    let world = world(&["other"]);
     let half = json!({"resources": {"requests": {"cpu": "2500m"}}});
     world.apply(&manifest(3, &half)).unwrap();
     seconds(&world, 30).await;
@@ -213,7 +213,7 @@ async fn requests_and_selectors_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deployment_that_is_deleted_takes_its_pods_along_and_can_be_made_again() {
-    let world = world(&[]).await;
+    let world = world(&[]);
     world.apply(&manifest(1, &json!({}))).unwrap();
     seconds(&world, 30).await;
     let before = world.objects("Pod", "lab30")[0]["metadata"]["uid"].clone();

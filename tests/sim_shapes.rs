@@ -85,7 +85,78 @@ async fn simulated(name: &str, pod: &Value) -> (Value, Vec<Value>) {
         .unwrap();
     let mut events = world.objects("Event", "faults");
     events.retain(|event| event["involvedObject"]["uid"] == pod["metadata"]["uid"]);
+    series_of(name, &world, &pod).await;
     (pod, events)
+}
+
+/// Prometheus shows about the pod what kube-state-metrics showed on the rig.
+async fn series_of(name: &str, world: &World, pod: &Value) {
+    let port = world.prometheus();
+    let pods = [pod["metadata"]["name"].as_str().unwrap().to_owned()];
+    let waiting = port.waiting("faults", &pods).await.unwrap();
+    let waiting: BTreeSet<String> = waiting
+        .iter()
+        .map(|row| format!("{} {}", row.container, row.reason))
+        .collect();
+    let ended = port.terminations("faults", &pods).await.unwrap();
+    let ended: BTreeSet<String> = ended
+        .iter()
+        .map(|row| format!("{} {}", row.container, row.reason))
+        .collect();
+    let window = jiff::SignedDuration::from_mins(10);
+    let restarts = port.restarts("faults", &pods, window).await.unwrap();
+    let restarted: BTreeSet<String> = restarts
+        .iter()
+        .filter(|row| row.restarts > 0.0)
+        .map(|row| row.container.clone())
+        .collect();
+    let real = fixture(name);
+    let label = |line: &str, label: &str| {
+        let (_, rest) = line.split_once(&format!("{label}=\"")).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let lines: Vec<&str> = real["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line.as_str().unwrap())
+        .collect();
+    let those = |metric: &'static str| {
+        lines
+            .iter()
+            .filter(move |line| line.split('{').next().unwrap().ends_with(metric))
+    };
+    let with_reason =
+        |line: &&str| format!("{} {}", label(line, "container"), label(line, "reason"));
+    // Reasons flap: within five minutes there are more of them than in one scrape. Two are never asked for.
+    let unasked = |reason: &String| {
+        reason.ends_with("ContainerCreating") || reason.ends_with("PodInitializing")
+    };
+    let real_waiting: BTreeSet<String> = those("status_waiting_reason")
+        .map(with_reason)
+        .filter(|reason| !unasked(reason))
+        .collect();
+    assert!(
+        waiting.is_superset(&real_waiting),
+        "{name}: {waiting:?}, really {real_waiting:?}"
+    );
+    assert_eq!(
+        waiting.is_empty(),
+        real_waiting.is_empty(),
+        "{name}: {waiting:?}"
+    );
+    assert_eq!(
+        ended,
+        those("last_terminated_reason").map(with_reason).collect(),
+        "{name}: ends"
+    );
+    assert_eq!(
+        restarted,
+        those("restarts_total")
+            .map(|line| label(line, "container"))
+            .collect(),
+        "{name}: restarts"
+    );
 }
 
 fn deployment(name: &str, container: &Value) -> Value {

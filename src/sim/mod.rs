@@ -34,6 +34,7 @@
 //! - Prometheus: series of two sources that differ, partial answers and warnings; a client's memory of label names (so never
 //!   `Unanswered::NoSeries`); limits on questions. All four queries of a history are answered together.
 
+mod alertmanager;
 mod api;
 mod controllers;
 mod json;
@@ -42,6 +43,7 @@ mod services;
 mod trouble;
 mod verbs;
 
+pub use alertmanager::{Alert, Alertmanager, Answer, Delivery, Peers, Route};
 pub use api::{
     AdmissionRule, After, Before, Call, Interference, Operation, Review, Ruling, Write, WriteLog,
 };

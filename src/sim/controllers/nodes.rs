@@ -100,12 +100,16 @@ impl Nodes {
 /// Works on every node, and on the pods of those that are not well.
 pub(super) fn sync_all(nodes: &Nodes, store: &mut Store, recorder: &mut Recorder) {
     let now = store.now();
-    let all: Vec<Value> = store.list(NODES, None).cloned().collect();
-    for node in all {
+    let is_lost = |node: &Value| json::condition_since(node, "Ready").is_none();
+    let concerned: Vec<Value> = store
+        .list(NODES, None)
+        .filter(|node| is_lost(node) || nodes.away.contains_key(json::text(node, "/metadata/name")))
+        .cloned()
+        .collect();
+    for node in concerned {
         let name = json::text(&node, "/metadata/name").to_owned();
-        let away = nodes.away.get(&name);
-        let is_lost = json::condition_since(&node, "Ready").is_none();
-        match away {
+        let is_lost = is_lost(&node);
+        match nodes.away.get(&name) {
             Some(since) if !is_lost && now.duration_since(*since) >= GRACE => {
                 declare_lost(store, recorder, node, *since);
             }

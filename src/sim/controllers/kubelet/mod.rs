@@ -80,9 +80,7 @@ pub(super) fn sync_all(state: &mut State) {
     for pod in pods {
         sync(state, pod, now);
     }
-    if state.kubelet.sandboxes.len() > state.api.store.list(PODS, None).count() {
-        forget_the_gone(state);
-    }
+    forget_the_gone(state);
 }
 
 fn to_do(state: &State, now: Timestamp) -> Vec<Value> {
@@ -109,12 +107,16 @@ fn to_do(state: &State, now: Timestamp) -> Vec<Value> {
     pods.filter(concerned).cloned().collect()
 }
 
-/// The pods that were deleted without their kubelet.
+/// The pods that were deleted without their kubelet. There are none as long as there are as many sandboxes as pods that have one.
 fn forget_the_gone(state: &mut State) {
-    let pods = state.api.store.list(PODS, None);
-    let uids: BTreeSet<&str> = pods.map(|pod| json::text(pod, "/metadata/uid")).collect();
     let sandboxes = &mut state.kubelet.sandboxes;
-    sandboxes.retain(|uid, _| uids.contains(uid.as_str()));
+    let pods = state.api.store.list(PODS, None);
+    let uids = pods.map(|pod| json::text(pod, "/metadata/uid"));
+    if uids.filter(|uid| sandboxes.contains_key(*uid)).count() < sandboxes.len() {
+        let pods = state.api.store.list(PODS, None);
+        let uids: BTreeSet<&str> = pods.map(|pod| json::text(pod, "/metadata/uid")).collect();
+        sandboxes.retain(|uid, _| uids.contains(uid.as_str()));
+    }
 }
 
 fn sync(state: &mut State, mut pod: Value, now: Timestamp) {
