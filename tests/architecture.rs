@@ -87,7 +87,8 @@ fn of_module(module: &str) -> Vec<(PathBuf, String)> {
     if path.is_dir() {
         sources(&path, &mut found);
     } else {
-        found.push(path);
+        // A module of one file, or a file that is named as such.
+        found.push(path.with_extension("rs"));
     }
     assert!(!found.is_empty(), "{module} has no sources");
     found
