@@ -28,8 +28,10 @@ const MOST_ROUNDS: usize = 50;
 #[derive(Default)]
 pub(crate) struct Settled {
     moved: u64,
-    /// When somebody has something to do again, should nothing change until then; `None` = never.
-    due: Option<Timestamp>,
+    /// When a controller has something to do again, should nothing change until then; `None` = never.
+    controllers_due: Option<Timestamp>,
+    /// The same for the kubelets.
+    kubelets_due: Option<Timestamp>,
 }
 
 impl Settled {
@@ -39,27 +41,33 @@ impl Settled {
     }
 }
 
-/// Lets everybody work until nobody has anything left to do at this moment.
+/// Lets everybody work until nobody has anything left to do at this moment. Most of the time only a kubelet looks at a pod that has trouble, and
+/// nothing comes of it that a controller would answer.
 pub(crate) fn settle(state: &mut State) {
     state.recorder.expire(&mut state.api.store);
     let now = state.api.store.now();
-    let idle = state.settled.due.is_none_or(|due| now < due);
-    if idle && state.settled.moved == state.api.store.moved() {
-        return;
+    let is_due = |due: Option<Timestamp>| due.is_some_and(|due| due <= now);
+    let quiet = state.settled.moved == state.api.store.moved();
+    if quiet && !is_due(state.settled.controllers_due) {
+        if !is_due(state.settled.kubelets_due) {
+            return;
+        }
+        kubelet::sync_all(state);
     }
-    work(state);
-    let store = &state.api.store;
-    let due = [
-        deployment::next_due(store),
-        replica_set::next_due(store),
-        state.kubelet.next_due(|node| !state.nodes.answers(node)),
-        state.nodes.next_due(store),
-        state.scheduler.next_due(),
-    ];
-    state.settled = Settled {
-        moved: store.moved(),
-        due: due.into_iter().flatten().min(),
-    };
+    if state.settled.moved != state.api.store.moved() || is_due(state.settled.controllers_due) {
+        work(state);
+        let store = &state.api.store;
+        let due = [
+            deployment::next_due(store),
+            replica_set::next_due(store),
+            state.nodes.next_due(store),
+            state.scheduler.next_due(),
+        ];
+        state.settled.controllers_due = due.into_iter().flatten().min();
+        state.settled.moved = store.moved();
+    }
+    let is_away = |node: &str| !state.nodes.answers(node);
+    state.settled.kubelets_due = state.kubelet.next_due(is_away);
 }
 
 fn work(state: &mut State) {
