@@ -225,3 +225,28 @@ async fn a_deployment_that_is_deleted_takes_its_pods_along_and_can_be_made_again
     assert_eq!(available(&world), 1);
     assert_ne!(world.objects("Pod", "lab30")[0]["metadata"]["uid"], before);
 }
+
+#[tokio::test(start_paused = true)]
+async fn events_that_differ_in_their_words_alone_are_combined_from_the_tenth_on() {
+    let world = world(&[]);
+    world.apply(&manifest(12, &json!({}))).unwrap();
+    seconds(&world, 30).await;
+    let events = world.objects("Event", "lab30");
+    let mut made: Vec<(bool, Value)> = events
+        .iter()
+        .filter(|event| event["reason"] == "SuccessfulCreate")
+        .map(|event| {
+            let message = event["message"].as_str().unwrap();
+            let combined = message.starts_with("(combined from similar events): Created pod: web-");
+            (combined, event["count"].clone())
+        })
+        .collect();
+    made.sort_by_key(|(combined, _)| *combined);
+    assert_eq!(made.len(), 10, "{made:?}");
+    assert!(
+        made[..9]
+            .iter()
+            .all(|(combined, count)| !combined && count == 1)
+    );
+    assert_eq!(made[9], (true, json!(3)));
+}

@@ -27,8 +27,8 @@
 //!   pulls, limits on the number of events and pulls, `ImageInspectError` and the errors of sandboxes and hooks. A pod stops within a second,
 //!   or after its whole grace period.
 //! - Secrets: only kubelets know them, and only their keys.
-//! - Events: similar ones are not combined, and nobody drops them for being many: on the rig all 44 that one pod caused in two minutes were
-//!   kept (`tests/fixtures/faults/liveness-kill.json`). See [`World::lose_next_events`]. A second notice of the same failed scheduling comes
+//! - Events: nobody drops them for being many: on the rig all 44 that one pod caused in two minutes were kept
+//!   (`tests/fixtures/faults/liveness-kill.json`). See [`World::lose_next_events`]. A second notice of the same failed scheduling comes
 //!   after five minutes only.
 //! - Services: no objects, and no status but 200 and 503 ([`World::serve`]); paths and the `Host` header are not looked at.
 //! - Prometheus: series of two sources that differ, partial answers and warnings; a client's memory of label names (so never

@@ -1,5 +1,5 @@
-//! Events as client-go's recorder keeps them: one that says the same about the same again is counted, not repeated. Some are lost, when a
-//! person says so, and all expire.
+//! Events as client-go's recorder keeps them: one that says the same about the same again is counted, not repeated, and too many that differ in
+//! their words alone are combined (`tools/record/events_cache.go`). Some are lost, when a person says so, and all expire.
 
 use super::super::api::resources::EVENTS;
 use super::super::api::store::Store;
@@ -10,6 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How long an event is kept after it was last told (kube-apiserver `--event-ttl`).
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// So many events about one object that differ in their words alone are combined, when no more than this lies between two of them.
+const SIMILAR: usize = 10;
+const SIMILAR_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// Who tells an event.
 pub(crate) struct Reporter<'a> {
@@ -45,6 +49,8 @@ impl Told {
 #[derive(Default)]
 pub(crate) struct Recorder {
     names: BTreeMap<[String; 5], String>,
+    /// What was said about an object for one reason, and when last.
+    similar: BTreeMap<[String; 3], (Timestamp, BTreeSet<String>)>,
     /// How many of the next ones are lost.
     pub(crate) lose_next: u64,
     /// The namespaces whose events are all lost.
@@ -66,12 +72,23 @@ impl Recorder {
         if self.loses(namespace) {
             return;
         }
+        let uid = json::text(about, "/metadata/uid").to_owned();
+        let combined = self.is_one_of_many(&uid, told, store.now()).then(|| Told {
+            message: format!("(combined from similar events): {}", told.message),
+            ..told.clone()
+        });
+        let told = combined.as_ref().unwrap_or(told);
         let key = [
-            json::text(about, "/metadata/uid").to_owned(),
+            uid,
             told.part.clone(),
             told.kind.to_owned(),
             told.reason.to_owned(),
-            told.message.clone(),
+            // A combined one shows the last words of all.
+            if combined.is_some() {
+                String::new()
+            } else {
+                told.message.clone()
+            },
         ];
         let now = store.stamp();
         if let Some(name) = self.names.get(&key)
@@ -80,6 +97,7 @@ impl Recorder {
             let count = json::number(&event, "/count") + 1;
             json::set(&mut event, "/count", count);
             json::set(&mut event, "/lastTimestamp", now);
+            json::set(&mut event, "/message", told.message.as_str());
             store.put(EVENTS, event);
             return;
         }
@@ -123,6 +141,21 @@ impl Recorder {
         json::set(&mut event, "/reportingInstance", "default-scheduler-sim");
         json::set(&mut event, "/source", json!({}));
         let _ = store.create(EVENTS, event);
+    }
+
+    /// Whether an event is one too many of its kind. The first nine words that were said keep their own events.
+    fn is_one_of_many(&mut self, uid: &str, told: &Told, now: Timestamp) -> bool {
+        let key = [uid.to_owned(), told.kind.to_owned(), told.reason.to_owned()];
+        let (last, words) = self.similar.entry(key).or_insert((now, BTreeSet::new()));
+        if now.duration_since(*last) > SIMILAR_WITHIN {
+            words.clear();
+        }
+        *last = now;
+        if words.len() + 1 < SIMILAR || words.contains(&told.message) {
+            words.insert(told.message.clone());
+            return false;
+        }
+        true
     }
 
     fn loses(&mut self, namespace: &str) -> bool {
