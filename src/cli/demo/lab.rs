@@ -25,6 +25,18 @@ const REDIS_BAD_ARGUMENT: &str = include_str!("../../../tests/cluster/rig/lab/ba
 const WEB: &str = include_str!("../../../tests/cluster/rig/lab/web-deployment.yaml");
 const WEB_BAD_IMAGE: &str = include_str!("../../../tests/cluster/rig/lab/web-bad-image.yaml");
 
+/// The ConfigMap that the web's environment comes from, as in the lab's base.yaml.
+const WEB_SETTINGS: (&str, [(&str, &str); 5]) = (
+    "lab30-web-config",
+    [
+        ("LAB_ENV", "lab"),
+        ("PORT", "8080"),
+        ("REDIS_HOST", "lab30-redis"),
+        ("REDIS_PORT", "6379"),
+        ("REDIS_DB", "0"),
+    ],
+);
+
 /// A text in a manifest, and what a release makes of it.
 type Replaced = (&'static str, &'static str);
 const WEB_RELEASE: Replaced = (":0.2.1", ":0.2.2");
@@ -80,6 +92,7 @@ pub(super) async fn cluster(config: &Config) -> Result<World, DemoError> {
             world.serve(&http.url, NAMESPACE, name.unwrap_or_default());
         }
     }
+    world.config_map(NAMESPACE, WEB_SETTINGS.0, &WEB_SETTINGS.1);
     for manifest in [web, redis()?] {
         world.apply(&manifest).map_err(DemoError::Refused)?;
     }
