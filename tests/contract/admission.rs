@@ -32,7 +32,7 @@ async fn close_the_window(stage: &Stage) {
         },
     });
     stage
-        .make(&format!("{GROUP}/validatingadmissionpolicies"), &policy)
+        .make_for_now(&format!("{GROUP}/validatingadmissionpolicies"), &policy)
         .await;
     let binding = json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name},
@@ -42,25 +42,11 @@ async fn close_the_window(stage: &Stage) {
         },
     });
     stage
-        .make(
+        .make_for_now(
             &format!("{GROUP}/validatingadmissionpolicybindings"),
             &binding,
         )
         .await;
-}
-
-async fn open_the_window(stage: &Stage) {
-    if let Some(world) = stage.world() {
-        world.admission(None);
-        return;
-    }
-    for plural in [
-        "validatingadmissionpolicybindings",
-        "validatingadmissionpolicies",
-    ] {
-        let path = format!("{GROUP}/{plural}/{}", stage.namespace);
-        stage.send("DELETE", &path, &json!({})).await.ok();
-    }
 }
 
 #[test]
@@ -77,7 +63,6 @@ fn what_a_rule_refuses_is_refused_in_a_rehearsal_too() {
             })
             .await;
         let in_earnest = stage.send("PATCH", &stage.web(), &patch).await;
-        open_the_window(stage).await;
         for answer in [refused, in_earnest] {
             assert_eq!(answer.refused(), (403, "Forbidden"));
             assert!(answer.message().contains(WORDS), "{}", answer.message());

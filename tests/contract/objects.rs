@@ -154,13 +154,14 @@ impl Stage {
         .await
     }
 
-    /// Waits until nobody writes to the Deployment any more.
+    /// Waits until the controller has seen the Deployment and nobody writes to it any more.
     pub(crate) async fn at_rest(&self) -> Value {
         self.until("the Deployment is at rest", ROLLOUT, async || {
             let before = self.deployment().await;
             self.pass(std::time::Duration::from_secs(2)).await;
             let after = self.deployment().await;
-            (version(&before) == version(&after)).then_some(after)
+            let seen = after["status"]["observedGeneration"] == after["metadata"]["generation"];
+            (seen && version(&before) == version(&after)).then_some(after)
         })
         .await
     }
@@ -182,11 +183,10 @@ impl Stage {
     ) -> (Value, Value) {
         self.until(what, seconds, async || {
             let pods = self.pods().await;
-            let found = pods.into_iter().find_map(|pod| {
+            pods.into_iter().find_map(|pod| {
                 let status = pod.pointer("/status/containerStatuses/0")?.clone();
                 wanted(&status).then_some((pod, status))
-            });
-            found
+            })
         })
         .await
     }

@@ -9,6 +9,7 @@ use ripcord::platform::kube::{Credentials, connect};
 use ripcord::record::crd::Incident;
 use ripcord::sim::{Pull, World};
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,6 +32,8 @@ pub(crate) struct Stage {
     side: Side,
     client: kube::Client,
     pub(crate) namespace: String,
+    /// Paths of what is in no namespace.
+    leftovers: RefCell<Vec<String>>,
 }
 
 /// What the API server said.
@@ -101,6 +104,7 @@ impl Stage {
             side,
             client,
             namespace,
+            leftovers: RefCell::default(),
         };
         let made =
             json!({"metadata": {"name": stage.namespace, "labels": {"contract": stage.namespace}}});
@@ -118,7 +122,17 @@ impl Stage {
         stage
     }
 
+    /// Makes an object that is in no namespace, and is taken away when the case is over.
+    pub(crate) async fn make_for_now(&self, path: &str, object: &Value) {
+        let made = self.send("POST", path, object).await.ok();
+        let name = made["metadata"]["name"].as_str().unwrap();
+        self.leftovers.borrow_mut().push(format!("{path}/{name}"));
+    }
+
     async fn close(&self) {
+        for path in self.leftovers.take() {
+            self.send("DELETE", &path, &json!({})).await.ok();
+        }
         if let Side::Cluster = self.side {
             let path = format!("/api/v1/namespaces/{}", self.namespace);
             self.send("DELETE", &path, &json!({})).await.ok();
