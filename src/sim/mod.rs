@@ -10,6 +10,10 @@
 //! [`World::advance`] drives it: it sleeps from second to second on tokio's clock and lets the controllers work. On a paused clock and one
 //! thread the same story gives the same [`WriteLog`], byte for byte.
 //!
+//! # Held to reality
+//! `tests/contract` says what Ripcord relies on, once, and asks both this cluster (`cargo test`) and a real one (`tests/cluster/run`). Where they
+//! differ, this one is wrong. `tests/sim_shapes.rs` compares its objects with captures field by field.
+//!
 //! # What is not modelled
 //! - API: any patch but JSON Patch, server-side apply, `managedFields`, warnings, finalizers, deletion of namespaces and of collections,
 //!   orphaning and foreground deletion (what an object controls goes with it at once), lists of an older version (a list's second page is

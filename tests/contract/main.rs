@@ -28,5 +28,6 @@ mod programs;
 mod rollouts;
 mod stage;
 mod strategies;
+mod troubles;
 mod updates;
 mod watches;

@@ -13,6 +13,8 @@ const LAST_WORDS: &str =
 pub(crate) fn teach(world: &World) {
     let unready = Program::that(Behaviour::never_ready());
     world.program(unready.with_env("CONTRACT", "never-ready"));
+    let deaf = Program::that(Behaviour::goes_deaf(0));
+    world.program(deaf.with_env("CONTRACT", "deaf"));
     world.program(Program::that(Behaviour::crashes(1, LAST_WORDS)).with_env("REDIS_PORT", "none"));
 }
 
