@@ -38,26 +38,9 @@ impl Files {
 
     /// A configuration. Its own report names the place already.
     pub(crate) fn configuration(source: &Source) -> Result<Arc<Config>, Mistake> {
-        let config = config::parse(&source.text, &source.name)
-            .map_err(|error| Mistake::of_file(&source.name, format!("\n{error}"), ""))?;
-        match config
-            .policies
-            .iter()
-            .find(|policy| policy.verify.http.is_some())
-        {
-            None => Ok(Arc::new(config)),
-            Some(policy) => {
-                let what = format!(
-                    "policy {} has a probe (`verify.http`), and there is no network",
-                    policy.name
-                );
-                Err(Mistake::of_file(
-                    &source.name,
-                    what,
-                    "a policy without `http`",
-                ))
-            }
-        }
+        config::parse(&source.text, &source.name)
+            .map(Arc::new)
+            .map_err(|error| Mistake::of_file(&source.name, format!("\n{error}"), ""))
     }
 }
 
@@ -132,7 +115,7 @@ fn cluster_of(source: &Source) -> Result<(Vec<Manifest>, StoryShape), Mistake> {
         return Err(source.mistake(0, 0, "nothing says what happens", expected));
     };
     if manifests.is_empty() {
-        let expected = "at least one document with `kind: Deployment` or `kind: Namespace`";
+        let expected = "at least one document with `kind: Deployment`";
         return Err(source.mistake(0, 0, "there is nothing in this cluster", expected));
     }
     Ok((manifests, story))

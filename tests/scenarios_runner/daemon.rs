@@ -39,10 +39,14 @@ impl Daemon {
         })
         .unwrap();
         let (configuration, receiver) = watch::channel(configuration);
-        let prometheus = world.prometheus();
+        let probe = world.probe();
+        let simulated = world.clone();
         let (context, news) = Context::new(Parts {
             cluster: world.cluster(RIPCORD, Arc::new(metrics.clone())),
-            prometheus: Arc::new(move |_| prometheus.clone()),
+            prometheus: Arc::new(move |config: &Config| {
+                simulated.prometheus_within(config.prometheus.timeout)
+            }),
+            probe,
             clock: world.clock(),
             config: receiver,
             metrics: metrics.clone(),

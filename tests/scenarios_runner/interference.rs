@@ -3,9 +3,10 @@
 use super::shape::{Number, Switch, Text, shape};
 use super::text::{Mistake, Source};
 use super::words;
-use ripcord::sim::{After, Before, Call, Interference};
-use serde_json::json;
+use ripcord::sim::{AdmissionRule, After, Before, Call, Interference, Ruling};
+use serde_json::{Value, json};
 use serde_saphyr::Spanned;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -26,6 +27,11 @@ shape!(
     /// `answers:` as a Kubernetes Status has it.
     AnswerShape { reason: Text, message: Text, }
     required { code: Number, }
+);
+
+shape!(
+    /// `admission:` A rule that looks at writes. Neither `refuses` nor `sets` = no rule any more.
+    AdmissionShape { kind: Text, by: Text, refuses: Spanned<AnswerShape>, sets: Value, }
 );
 
 const METHODS: [&str; 5] = ["DELETE", "GET", "PATCH", "POST", "PUT"];
@@ -164,5 +170,42 @@ impl Interference for Rules {
         } else {
             After::Deliver
         }
+    }
+}
+
+impl AdmissionShape {
+    /// The rule; `None` = none any more.
+    pub(crate) fn rule(&self) -> Option<AdmissionRule> {
+        let Self {
+            kind,
+            by,
+            refuses,
+            sets,
+        } = self.clone();
+        if refuses.is_none() && sets.is_none() {
+            return None;
+        }
+        Some(Arc::new(move |review| {
+            let fits = kind.as_ref().is_none_or(|kind| kind.value == review.kind)
+                && by
+                    .as_ref()
+                    .is_none_or(|by| review.user_agent.starts_with(&by.value));
+            match (&refuses, &sets, review.after) {
+                (Some(refuses), _, _) if fits => Ruling::Refuse {
+                    code: u16::try_from(refuses.value.code.value).unwrap_or(403),
+                    message: refuses
+                        .value
+                        .message
+                        .as_ref()
+                        .map_or_else(String::new, |message| message.value.clone()),
+                },
+                (None, Some(sets), Some(after)) if fits => {
+                    let mut changed = after.clone();
+                    json_patch::merge(&mut changed, sets);
+                    Ruling::Change(changed)
+                }
+                _ => Ruling::Admit,
+            }
+        }))
     }
 }

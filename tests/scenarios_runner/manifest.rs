@@ -3,7 +3,7 @@
 use super::shape::{self, Text};
 use super::text::{Document, Mistake, Source};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -58,9 +58,11 @@ impl Manifest {
         let known = match kind {
             "Deployment" => typed::<Deployment>(source, document, &object)?,
             "Namespace" => typed::<Namespace>(source, document, &object)?,
+            "ConfigMap" => typed::<ConfigMap>(source, document, &object)?,
+            "Secret" => typed::<Secret>(source, document, &object)?,
             _ => {
                 let what = format!("a `{kind}` can't be in a case");
-                let expected = "kind: Deployment, Namespace or Story";
+                let expected = "kind: Deployment, ConfigMap, Secret, Namespace or Story";
                 return Err(source.wrong(header.kind.defined, what, expected));
             }
         };
@@ -84,12 +86,18 @@ impl Manifest {
         })
     }
 
+    pub(crate) fn name(&self) -> &str {
+        self.text("/metadata/name")
+    }
+
     pub(crate) fn namespace(&self) -> &str {
-        let path = if self.kind == "Namespace" {
-            "/metadata/name"
-        } else {
-            "/metadata/namespace"
-        };
+        match self.kind.as_str() {
+            "Namespace" => self.name(),
+            _ => self.text("/metadata/namespace"),
+        }
+    }
+
+    fn text(&self, path: &str) -> &str {
         self.object.pointer(path).and_then(Value::as_str).unwrap()
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod interference;
 pub(crate) mod judge;
 pub(crate) mod manifest;
 mod mistakes;
+pub(crate) mod program;
 pub(crate) mod safety;
 pub(crate) mod shape;
 pub(crate) mod stage;

@@ -72,6 +72,9 @@ impl Stage {
             world,
         };
         stage.registry(&case.story.registry);
+        for node in &case.story.nodes {
+            stage.world.add_node(node);
+        }
         for program in &case.story.programs {
             stage.world.program(program.clone());
         }
@@ -81,24 +84,44 @@ impl Stage {
                 case.cluster.mistake(manifest.line, 1, what, expected)
             })?;
         }
+        for (url, deployment) in &case.story.services {
+            stage.world.serve(url, &stage.namespace, deployment);
+        }
         stage.start_ripcord();
         Ok(stage)
     }
 
     /// Applies a manifest; its namespace is made where there is none.
     pub(crate) fn apply(&self, manifest: &Manifest) -> Result<(), String> {
-        let namespace = manifest.namespace();
-        self.world.namespace(namespace);
-        if manifest.kind == "Namespace" {
-            let annotations = manifest.object.pointer("/metadata/annotations");
-            for (key, value) in annotations.and_then(Value::as_object).into_iter().flatten() {
-                let annotated = self.world.annotate(namespace, None, key, value.as_str());
-                annotated.map_err(|refused| refused.to_string())?;
+        let (namespace, world) = (manifest.namespace(), &self.world);
+        world.namespace(namespace);
+        let texts = |field: &str| -> Vec<(&str, &str)> {
+            let fields = manifest.object.pointer(field).and_then(Value::as_object);
+            let texts = fields.into_iter().flatten();
+            texts
+                .map(|(key, value)| (key.as_str(), value.as_str().unwrap_or_default()))
+                .collect()
+        };
+        match manifest.kind.as_str() {
+            "Namespace" => texts("/metadata/annotations")
+                .into_iter()
+                .try_for_each(|(key, value)| world.annotate(namespace, None, key, Some(value)))
+                .map_err(|refused| refused.to_string()),
+            "ConfigMap" => {
+                world.config_map(namespace, manifest.name(), &texts("/data"));
+                Ok(())
             }
-            return Ok(());
+            "Secret" => {
+                let (data, plain) = (texts("/data"), texts("/stringData"));
+                let keys: Vec<&str> = data.iter().chain(&plain).map(|(key, _)| *key).collect();
+                world.secret(namespace, manifest.name(), &keys);
+                Ok(())
+            }
+            _ => {
+                let applied = world.apply(&manifest.object);
+                applied.map(drop).map_err(|refused| refused.to_string())
+            }
         }
-        let applied = self.world.apply(&manifest.object);
-        applied.map(drop).map_err(|refused| refused.to_string())
     }
 
     pub(crate) fn registry(&self, answers: &[Answer]) {

@@ -1,13 +1,14 @@
 //! What `cluster.yaml` says beside its manifests: what the registries have, what programs do, and what happens when.
 
 use super::case::Files;
-use super::interference::ApiShape;
+use super::interference::{AdmissionShape, ApiShape};
 use super::manifest::Manifest;
+use super::program::{ProgramShape, program};
 use super::shape::{Number, Switch, Text, shape};
 use super::text::{Mistake, Source};
 use super::webhook::{AlertShape, Posted};
 use super::words;
-use ripcord::sim::{Behaviour, Program, Pull};
+use ripcord::sim::{Lie, Program, Pull};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
@@ -15,29 +16,13 @@ use std::time::Duration;
 
 shape!(
     /// `kind: Story`
-    StoryShape { registry: RegistryShape, programs: Vec<Spanned<ProgramShape>>, steps: Spanned<Vec<Spanned<StepShape>>>, }
+    StoryShape { registry: RegistryShape, services: BTreeMap<String, String>, nodes: Vec<String>, programs: Vec<Spanned<ProgramShape>>, steps: Spanned<Vec<Spanned<StepShape>>>, }
     required { kind: Text, }
 );
 
 shape!(
     /// `registry:` What is not among `has` does not exist.
     RegistryShape { has: Vec<Text>, images: BTreeMap<String, Text>, hosts: BTreeMap<String, Text>, }
-);
-
-shape!(
-    /// What containers do that have this image, these arguments, these environment variables.
-    ProgramShape { image: Text, args: Vec<String>, env: BTreeMap<String, String>, serves: ServesShape, exits: ExitsShape, }
-);
-
-shape!(
-    /// `serves:`
-    ServesShape { ready_after: Text, }
-);
-
-shape!(
-    /// `exits:`
-    ExitsShape { after: Text, lines: Vec<String>, }
-    required { code: Number, }
 );
 
 shape!(
@@ -65,7 +50,7 @@ shape!(
 );
 
 shape!(
-    /// A Deployment alone: `delete`, `rolloutPause`, `rolloutResume`, `rolloutRestart`.
+    /// A Deployment alone: `evict`, `rolloutPause`, `rolloutResume`, `rolloutRestart`.
     DeploymentShape { namespace: Text, }
     required { deployment: Text, }
 );
@@ -74,6 +59,29 @@ shape!(
     /// `rolloutUndo:` as `kubectl rollout undo --to-revision`.
     UndoShape { namespace: Text, }
     required { deployment: Text, to_revision: Number, }
+);
+
+shape!(
+    /// `delete:` one of these.
+    DeleteShape { namespace: Text, deployment: Text, config_map: Text, secret: Text, }
+);
+
+shape!(
+    /// `configMap:` as `kubectl apply` of one.
+    ConfigMapShape { namespace: Text, }
+    required { name: Text, data: BTreeMap<String, String>, }
+);
+
+shape!(
+    /// `secret:` Only its keys count.
+    SecretShape { namespace: Text, }
+    required { name: Text, keys: Vec<String>, }
+);
+
+shape!(
+    /// `node:` What becomes of one.
+    NodeShape {}
+    required { name: Text, is: Text, }
 );
 
 shape!(
@@ -122,13 +130,19 @@ verbs! {
     rollout_resume => RolloutResume(DeploymentShape),
     rollout_restart => RolloutRestart(DeploymentShape),
     rollout_undo => RolloutUndo(UndoShape),
-    delete => Delete(DeploymentShape),
+    delete => Delete(DeleteShape),
+    config_map => ConfigMap(ConfigMapShape),
+    secret => Secret(SecretShape),
+    node => Node(NodeShape),
+    evict => Evict(DeploymentShape),
+    events => Events(Text),
     registry => Registry(RegistryShape),
-    program => Program(ProgramShape),
+    program => Program(Box<Spanned<ProgramShape>>),
     prometheus => Prometheus(Text),
     kube_state_metrics => KubeStateMetrics(Text),
     rbac => Rbac(RbacShape),
     api => Api(Vec<ApiShape>),
+    admission => Admission(AdmissionShape),
     configuration => Configuration(Text),
     ripcord => Ripcord(Text),
 }
@@ -137,6 +151,10 @@ verbs! {
 #[derive(Clone, Debug)]
 pub(crate) struct Story {
     pub(crate) registry: Vec<Answer>,
+    /// Which Deployment stands behind an address.
+    pub(crate) services: BTreeMap<String, String>,
+    /// Nodes beside the first.
+    pub(crate) nodes: Vec<String>,
     pub(crate) programs: Vec<Program>,
     pub(crate) steps: Vec<Step>,
 }
@@ -183,7 +201,7 @@ impl Story {
             .programs
             .iter()
             .flatten()
-            .map(|program| self::program(source, &program.value, Some(program)))
+            .map(|program| self::program(source, program))
             .collect::<Result<_, _>>()?;
         let steps = match &shape.steps {
             Some(steps) if !steps.value.is_empty() => steps,
@@ -202,6 +220,8 @@ impl Story {
         }
         Ok(Self {
             registry,
+            services: shape.services.clone().unwrap_or_default(),
+            nodes: shape.nodes.clone().unwrap_or_default(),
             programs,
             steps,
         })
@@ -264,10 +284,19 @@ fn check(source: &Source, files: &Files, named: &mut Named, verb: &Verb) -> Resu
             Ok(())
         }
         Verb::Registry(registry) => answers(source, registry).map(drop),
-        Verb::Program(shape) => program(source, shape, None).map(drop),
+        Verb::Program(shape) => program(source, shape).map(drop),
         Verb::Prometheus(state) => {
-            words::one_of(source, state, "state of Prometheus", ["down", "up"]).map(drop)
+            words::one_of(source, state, "state of Prometheus", prometheus_states()).map(drop)
         }
+        Verb::Events(state) => words::one_of(
+            source,
+            state,
+            "fate of events",
+            ["lost", "kept", "forgotten"],
+        )
+        .map(drop),
+        Verb::Node(node) => words::one_of(source, &node.is, "fate of a node", NODE_FATES).map(drop),
+        Verb::Delete(shape) => shape.check(source),
         Verb::KubeStateMetrics(state) => {
             let states = ["scraped", "not-scraped"];
             words::one_of(source, state, "state of kube-state-metrics", states).map(drop)
@@ -284,7 +313,10 @@ fn check(source: &Source, files: &Files, named: &mut Named, verb: &Verb) -> Resu
         | Verb::RolloutResume(_)
         | Verb::RolloutRestart(_)
         | Verb::RolloutUndo(_)
-        | Verb::Delete(_)
+        | Verb::ConfigMap(_)
+        | Verb::Secret(_)
+        | Verb::Evict(_)
+        | Verb::Admission(_)
         | Verb::Rbac(_) => Ok(()),
     }
 }
@@ -320,42 +352,50 @@ pub(crate) fn answers(source: &Source, shape: &RegistryShape) -> Result<Vec<Answ
     Ok(answers)
 }
 
-/// What a program does.
-pub(crate) fn program(
-    source: &Source,
-    shape: &ProgramShape,
-    at: Option<&Spanned<ProgramShape>>,
-) -> Result<Program, Mistake> {
-    let seconds = |text: &Option<Text>| match text {
-        Some(text) => Ok(i64::try_from(words::duration(source, text)?.as_secs()).unwrap()),
-        None => Ok(0),
-    };
-    let behaviour = match (&shape.serves, &shape.exits) {
-        (Some(serves), None) => Behaviour::Serves {
-            ready_after: seconds(&serves.ready_after)?,
-        },
-        (None, Some(exits)) => Behaviour::Exits {
-            after: seconds(&exits.after)?,
-            code: exits.code.value,
-            lines: exits.lines.clone().unwrap_or_default(),
-        },
-        _ => {
-            let (line, column) = at.map_or((0, 0), |at| (at.defined.line(), at.defined.column()));
-            let what = "it is not said what this program does";
-            let expected = "either `serves: {}` or `exits: {code: 1}`";
-            return Err(source.mistake(line, column, what, expected));
+/// What can become of a node.
+const NODE_FATES: [&str; 6] = [
+    "added",
+    "lost",
+    "found",
+    "removed",
+    "cordoned",
+    "uncordoned",
+];
+
+/// What can be the matter with Prometheus; `up` ends all of it.
+fn prometheus_states() -> impl Iterator<Item = &'static str> {
+    let troubles = ["up", "down", "slow", "stuck"];
+    troubles
+        .into_iter()
+        .chain(LIES.iter().map(|(word, _)| *word))
+}
+
+/// The lies that Prometheus can tell.
+pub(crate) const LIES: [(&str, Lie); 6] = [
+    ("says-all-is-well", Lie::AllWell),
+    ("says-all-is-broken", Lie::AllBroken),
+    ("says-nothing-waits", Lie::NothingWaits),
+    ("says-nothing", Lie::Empty),
+    ("says-all-twice", Lie::Twice),
+    ("says-old-news", Lie::OldNews),
+];
+
+impl DeleteShape {
+    fn check(&self, source: &Source) -> Result<(), Mistake> {
+        let named: Vec<&Text> = [&self.deployment, &self.config_map, &self.secret]
+            .into_iter()
+            .flatten()
+            .collect();
+        match named.as_slice() {
+            [_] => Ok(()),
+            [_, second, ..] => {
+                let what = "two things are deleted in one step";
+                Err(source.wrong(second.defined, what, "one thing in each step"))
+            }
+            [] => {
+                let what = "it is not said what is deleted";
+                Err(source.mistake(0, 0, what, "`deployment`, `configMap` or `secret`"))
+            }
         }
-    };
-    let mut program = Program::that(behaviour);
-    if let Some(image) = &shape.image {
-        program = program.in_image(&image.value);
     }
-    if let Some(args) = &shape.args {
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        program = program.with_args(&args);
-    }
-    for (name, value) in shape.env.iter().flatten() {
-        program = program.with_env(name, value);
-    }
-    Ok(program)
 }

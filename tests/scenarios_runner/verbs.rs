@@ -2,15 +2,18 @@
 
 use super::case::Case;
 use super::interference::Rules;
+use super::program::program;
 use super::shape::{Number, Text};
 use super::stage::Stage;
 use super::story::{
-    self, AnnotateShape, DeploymentShape, EditShape, SetImageShape, UndoShape, Verb,
+    self, AnnotateShape, ConfigMapShape, DeleteShape, DeploymentShape, EditShape, LIES,
+    SecretShape, SetImageShape, UndoShape, Verb,
 };
 use super::webhook::AlertShape;
 use ripcord::domain::workload::{REVISION_ANNOTATION, TEMPLATE_HASH_LABEL};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Does one thing.
 ///
@@ -60,16 +63,37 @@ pub(crate) async fn act(stage: &mut Stage, case: &Case, verb: &Verb) -> Result<(
             Ok(())
         }
         Verb::Program(shape) => {
-            let program = story::program(&case.cluster, shape, None).map_err(told)?;
+            let program = program(&case.cluster, shape).map_err(told)?;
             stage.world.program(program);
             Ok(())
         }
         Verb::Prometheus(state) => {
-            stage.world.prometheus_down(state.value == "down");
+            prometheus(stage, &state.value);
             Ok(())
         }
         Verb::KubeStateMetrics(state) => {
             stage.world.scrapes_stop(state.value == "not-scraped");
+            Ok(())
+        }
+        Verb::ConfigMap(shape) => {
+            config_map(stage, shape);
+            Ok(())
+        }
+        Verb::Secret(shape) => {
+            secret(stage, shape);
+            Ok(())
+        }
+        Verb::Node(shape) => {
+            node(stage, &shape.name.value, &shape.is.value);
+            Ok(())
+        }
+        Verb::Evict(shape) => evict(stage, shape),
+        Verb::Events(fate) => {
+            events(stage, &fate.value);
+            Ok(())
+        }
+        Verb::Admission(shape) => {
+            stage.world.admission(shape.rule());
             Ok(())
         }
         Verb::Rbac(shape) => {
@@ -121,11 +145,80 @@ fn annotate(stage: &Stage, shape: &AnnotateShape) -> Result<(), String> {
     })
 }
 
-fn delete(stage: &Stage, shape: &DeploymentShape) -> Result<(), String> {
+fn delete(stage: &Stage, shape: &DeleteShape) -> Result<(), String> {
     let namespace = namespace(stage, shape.namespace.as_ref());
-    stage.deployment(&namespace, &shape.deployment.value)?;
-    stage.world.delete(&namespace, &shape.deployment.value);
+    if let Some(deployment) = &shape.deployment {
+        stage.deployment(&namespace, &deployment.value)?;
+        stage.world.delete(&namespace, &deployment.value);
+    }
+    if let Some(config_map) = &shape.config_map {
+        stage.world.delete_config_map(&namespace, &config_map.value);
+    }
+    if let Some(secret) = &shape.secret {
+        stage.world.delete_secret(&namespace, &secret.value);
+    }
     Ok(())
+}
+
+fn config_map(stage: &Stage, shape: &ConfigMapShape) {
+    let namespace = namespace(stage, shape.namespace.as_ref());
+    let data: Vec<(&str, &str)> = shape
+        .data
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    stage.world.config_map(&namespace, &shape.name.value, &data);
+}
+
+fn secret(stage: &Stage, shape: &SecretShape) {
+    let namespace = namespace(stage, shape.namespace.as_ref());
+    let keys: Vec<&str> = shape.keys.iter().map(String::as_str).collect();
+    stage.world.secret(&namespace, &shape.name.value, &keys);
+}
+
+fn evict(stage: &Stage, shape: &DeploymentShape) -> Result<(), String> {
+    let namespace = namespace(stage, shape.namespace.as_ref());
+    let deployment = &shape.deployment.value;
+    let pod = stage.newest_pod(&namespace, deployment);
+    let pod = pod.ok_or_else(|| format!("Deployment {deployment} has no pod now"))?;
+    stage.world.evict(&namespace, &pod.0);
+    Ok(())
+}
+
+fn events(stage: &Stage, fate: &str) {
+    if fate == "forgotten" {
+        stage.world.forget_events(&stage.namespace);
+    } else {
+        let lose = fate == "lost";
+        stage.world.lose_events_in(&stage.namespace, lose);
+    }
+}
+
+fn node(stage: &Stage, name: &str, fate: &str) {
+    let world = &stage.world;
+    match fate {
+        "added" => world.add_node(name),
+        "lost" => world.lose_node(name),
+        "found" => world.find_node(name),
+        "removed" => world.remove_node(name),
+        fate => world.cordon(name, fate == "cordoned"),
+    }
+}
+
+/// Longer than anybody waits for an answer.
+const SLOW: Duration = Duration::from_secs(60);
+
+fn prometheus(stage: &Stage, state: &str) {
+    let world = &stage.world;
+    world.prometheus_down(state == "down");
+    world.prometheus_stuck(state == "stuck");
+    world.prometheus_slow(if state == "slow" {
+        SLOW
+    } else {
+        Duration::ZERO
+    });
+    let lie = LIES.iter().find(|(word, _)| *word == state);
+    world.prometheus_lies(lie.map(|(_, lie)| *lie));
 }
 
 async fn post_alert(stage: &mut Stage, alert: &AlertShape) -> Result<(), String> {
