@@ -342,6 +342,51 @@ fn a_story_that_can_not_be_told_is_refused() {
 }
 
 #[test]
+fn what_goes_wrong_around_is_told_with_the_words_that_there_are() {
+    let alert = "alert: {name: KubeDeploymentRolloutStuck, labels: {deployment: cart}}";
+    for (step, place, expected) in [
+        (
+            "prometheus: dwn",
+            "17: `dwn` is no state of Prometheus",
+            "`down`? one of up",
+        ),
+        (
+            "events: gone",
+            "13: `gone` is no fate of events",
+            "lost, kept, forgotten",
+        ),
+        (
+            "node: {name: lab, is: burnt}",
+            "27: `burnt` is no fate of a node",
+            "one of added, lost",
+        ),
+        (
+            "ripcord: restarted",
+            "14: `restarted` is no state of Ripcord",
+            "`started`?",
+        ),
+        (
+            "api: [{method: FETCH, loses: answer}]",
+            "20: `FETCH` is no method",
+            "one of DELETE, GET",
+        ),
+        (
+            "api: [{method: GET}]",
+            "20: it is not said what happens",
+            "`loses: request`",
+        ),
+        (
+            "delete: {deployment: a, secret: b}",
+            "37: two things are deleted",
+            "one thing in each step",
+        ),
+    ] {
+        let place = format!("case/cluster.yaml:20:{place}");
+        says("cluster.yaml", alert, step, &[&place, expected]);
+    }
+}
+
+#[test]
 fn a_manifest_that_the_api_server_would_not_take_is_refused() {
     let field =
         ["case/cluster.yaml:12:11: unknown field `spec.template.spec.containers[0].imagee`"];

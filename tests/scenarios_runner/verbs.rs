@@ -49,12 +49,7 @@ pub(crate) async fn act(stage: &mut Stage, case: &Case, verb: &Verb) -> Result<(
         }
         Verb::RolloutPause(shape) => merge(stage, shape, &json!({"spec": {"paused": true}})),
         Verb::RolloutResume(shape) => merge(stage, shape, &json!({"spec": {"paused": null}})),
-        Verb::RolloutRestart(shape) => {
-            let now = stage.world.clock().now().to_string();
-            let annotations = json!({"kubectl.kubernetes.io/restartedAt": now});
-            let template = json!({"metadata": {"annotations": annotations}});
-            merge(stage, shape, &json!({"spec": {"template": template}}))
-        }
+        Verb::RolloutRestart(shape) => restart(stage, shape),
         Verb::RolloutUndo(shape) => undo(stage, shape),
         Verb::Delete(shape) => delete(stage, shape),
         Verb::Registry(shape) => {
@@ -242,6 +237,13 @@ async fn post_alert(stage: &mut Stage, alert: &AlertShape) -> Result<(), String>
 fn merge(stage: &Stage, shape: &DeploymentShape, set: &Value) -> Result<(), String> {
     let namespace = namespace(stage, shape.namespace.as_ref());
     edit(stage, &namespace, &shape.deployment.value, None, set)
+}
+
+fn restart(stage: &Stage, shape: &DeploymentShape) -> Result<(), String> {
+    let now = stage.world.clock().now().to_string();
+    let annotations = json!({"kubectl.kubernetes.io/restartedAt": now});
+    let template = json!({"metadata": {"annotations": annotations}});
+    merge(stage, shape, &json!({"spec": {"template": template}}))
 }
 
 /// Changes a Deployment as `kubectl edit` does: one container of it, or the whole object.
