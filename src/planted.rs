@@ -10,8 +10,10 @@ use std::cell::Cell;
 pub enum Bug {
     /// `decision`: this guard passes whatever it sees.
     GuardPasses(&'static str),
-    /// `decision`: a plan that every guard passed is written in any mode.
+    /// `decision`: every mode counts as enforce.
     ModeForgotten,
+    /// `decision`: only the configuration says how far it may go, and no annotation.
+    OptOutIgnored,
     /// `remedy`: every revision counts as proven, so that the previous one is taken.
     AnythingIsProven,
     /// `domain`: the patch does not test the resource version.

@@ -5,7 +5,6 @@ use crate::domain::case::Case;
 use crate::domain::plan::{Plan, Rehearsal};
 use crate::domain::policy::Mode;
 use crate::domain::verdict::{Decision, Reason, Verdict};
-use crate::planted::{self, Bug};
 
 /// Something that every guard has let pass, in a mode that allows writing. Only [`authorize`] makes one:
 ///
@@ -38,7 +37,6 @@ pub fn authorize(
     }
     match effective_mode(case) {
         Ok(Mode::Enforce) => Ok(Authorized(plan)),
-        Ok(_) if planted::is(Bug::ModeForgotten) => Ok(Authorized(plan)),
         Ok(mode @ (Mode::Off | Mode::DryRun | Mode::Approve)) => Err(not_in_this_mode(
             verdict,
             format!("the mode is {mode}: nothing is written"),

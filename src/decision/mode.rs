@@ -5,6 +5,7 @@ use crate::domain::observed::Observed;
 use crate::domain::policy::Mode;
 use crate::domain::text;
 use crate::domain::workload::MODE_ANNOTATION;
+use crate::planted::{self, Bug};
 
 /// Why the mode can't be told. Whoever gets one must not write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,9 @@ pub enum ModeError {
 /// # Errors
 /// An annotation could not be read, or holds a word that is no mode. Neither may be taken for consent.
 pub fn effective_mode(case: &Case) -> Result<Mode, ModeError> {
+    if planted::is(Bug::ModeForgotten) {
+        return Ok(Mode::Enforce);
+    }
     let mut strictest = case.mode;
     for (_, wish) in wishes(case) {
         strictest = strictest.min(wish?);
@@ -51,6 +55,7 @@ pub(super) fn wishes(case: &Case) -> Vec<(&'static str, Result<Mode, ModeError>)
         ("workload", workload(case)),
     ]
     .into_iter()
+    .filter(|(who, _)| *who == "configuration" || !planted::is(Bug::OptOutIgnored))
     .filter_map(|(who, wish)| Some((who, wish?)))
     .collect()
 }

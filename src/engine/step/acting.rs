@@ -156,6 +156,18 @@ pub(super) fn note_write(next: &mut IncidentStatus, now: Timestamp) {
     }
 }
 
+/// Counts the plan's write as one that may have been made, where the record does not have it; whether that was so. Only the workload could
+/// tell, and it is gone: a process before this one may have written and died.
+pub(super) fn note_unknown_write(next: &mut IncidentStatus, now: Timestamp) -> bool {
+    let known = next.applied.len();
+    note_write(next, now);
+    let noted = next.applied.len() > known;
+    if let (true, Some(applied)) = (noted, next.applied.last_mut()) {
+        "Unknown".clone_into(&mut applied.result);
+    }
+    noted
+}
+
 fn escalate(next: IncidentStatus, why: &str, now: Timestamp) -> Step {
     let reason = Reason::ActionFailed.as_str();
     close(next, Ending::Escalated, reason, why, now)

@@ -212,14 +212,18 @@ pub fn step(incident: &Incident, input: Input, now: Timestamp) -> Step {
                 now,
             )
         }
-        Input::Gone => closing::close(
-            next,
-            Ending::Gone,
-            "WorkloadGone",
-            "the workload is gone",
-            now,
-        ),
+        Input::Gone => gone(next, now),
     }
+}
+
+fn gone(mut next: IncidentStatus, now: Timestamp) -> Step {
+    let mut what = "the workload is gone".to_owned();
+    if Phase::parse(&next.phase) == Some(Phase::Acting)
+        && acting::note_unknown_write(&mut next, now)
+    {
+        what.push_str("; whether the planned step was written before can't be told any more");
+    }
+    closing::close(next, Ending::Gone, "WorkloadGone", &what, now)
 }
 
 fn claimed(mut next: IncidentStatus, holder: String, now: Timestamp) -> Step {

@@ -447,6 +447,20 @@ fn a_write_that_somebody_has_overtaken_or_changed_is_counted_all_the_same() {
 }
 
 #[test]
+fn a_write_that_nobody_can_look_for_any_more_is_counted_as_unknown() {
+    let gone = step(&acting(), Input::Gone, at(30)).status;
+    assert_eq!(gone.outcome, "Gone");
+    assert!(gone.message.contains("can't be told"), "{}", gone.message);
+    let results: Vec<&str> = gone
+        .applied
+        .iter()
+        .map(|applied| applied.result.as_str())
+        .collect();
+    assert_eq!(results, ["Unknown"]);
+    assert_eq!(step(&opened(), Input::Gone, at(30)).status.applied, []);
+}
+
+#[test]
 fn a_lost_answer_is_waited_out_before_anything_else() {
     let lost = with(
         &opened(),

@@ -1,0 +1,279 @@
+//! I12 and L1: what was accepted is in a record, what is over is told truly, and everything ends.
+
+use super::super::alertmanager::AlertId;
+use super::super::lab::NAMESPACE;
+use super::super::run::{Delivered, Records};
+use super::super::truth::text;
+use super::{is_ripcords, mutations, name_in};
+use jiff::Timestamp;
+use ripcord::sim::Write;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A stale reading and a watch's pace lie between what is so and what is told.
+const TOLERANCE: i64 = 45;
+
+pub(super) fn check(records: &Records, found: &mut Vec<String>) {
+    for delivered in &records.delivered {
+        durable(records, delivered, found);
+    }
+    openings(records, found);
+    closings(records, found);
+    finished(records, found);
+    ended(records, found);
+}
+
+/// I12: an alert that a 200 counts as recorded is in a record by then, and none is passed over.
+fn durable(records: &Records, delivered: &Delivered, found: &mut Vec<String>) {
+    if delivered.status != 200 {
+        return;
+    }
+    let count = |field: &str| {
+        let count = delivered.receipt.get(field).and_then(Value::as_u64);
+        usize::try_from(count.unwrap_or(0)).unwrap()
+    };
+    if count("recorded") + count("skipped") < delivered.alerts.len() {
+        found.push(format!(
+            "I12: {} alerts were answered with {}",
+            delivered.alerts.len(),
+            delivered.receipt
+        ));
+    }
+    let before = records
+        .log
+        .writes()
+        .iter()
+        .filter(|write| write.at <= delivered.at);
+    let recorded: BTreeSet<(String, Timestamp)> = before
+        .filter(|write| is_ripcords(write) && write.accepted() && write.path.contains("/incidents"))
+        .flat_map(|write| alerts_of(&write.body))
+        .collect();
+    let firing = delivered.alerts.iter().filter(|alert| alert.firing);
+    let there = firing
+        .filter(|alert| recorded.contains(&key(alert)))
+        .count();
+    if count("recorded") > there {
+        found.push(format!(
+            "I12: {} alerts counted as recorded, {there} are",
+            count("recorded")
+        ));
+    }
+}
+
+fn key(alert: &AlertId) -> (String, Timestamp) {
+    (alert.fingerprint.clone(), alert.starts_at)
+}
+
+/// Every alert that an Incident names.
+fn alerts_of(incident: &Value) -> Vec<(String, Timestamp)> {
+    let first = incident.pointer("/spec/alert");
+    let joined = incident.pointer("/status/alerts").and_then(Value::as_array);
+    let all = first.into_iter().chain(joined.into_iter().flatten());
+    all.filter_map(|alert| {
+        let starts_at = text(alert, "/startsAt").parse().ok()?;
+        Some((text(alert, "/fingerprint"), starts_at))
+    })
+    .collect()
+}
+
+/// I4: an incident begins with an alert that fired; I11: the same alert opens no second one for the same revision.
+fn openings(records: &Records, found: &mut Vec<String>) {
+    let mut begun: BTreeMap<(Vec<(String, Timestamp)>, String), String> = BTreeMap::new();
+    let made = records.log.writes().iter().filter(|write| {
+        is_ripcords(write)
+            && write.verb == "POST"
+            && write.accepted()
+            && write.path.ends_with("/incidents")
+    });
+    for write in made {
+        let name = text(&write.body, "/metadata/name");
+        let alerts = alerts_of(&write.body);
+        let fired = |alert: &AlertId| alert.firing && alerts.contains(&key(alert));
+        if !records.posted.iter().any(fired) {
+            found.push(format!("I4: {name} was opened by no firing alert"));
+        }
+        let revision = text(&write.body, "/spec/revision/hash");
+        if let Some(first) = begun.insert((alerts, revision), name.clone())
+            && !was_not_failing(records, &first)
+            && !records.people_acted()
+        {
+            found.push(format!(
+                "I11: {name} was opened by the alert that had opened {first}"
+            ));
+        }
+    }
+}
+
+/// One that found nothing may be opened again by the same alert.
+fn was_not_failing(records: &Records, name: &str) -> bool {
+    records.incidents.iter().any(|incident| {
+        text(incident, "/metadata/name") == name
+            && text(incident, "/status/outcome") == "NotFailing"
+    })
+}
+
+/// The first write that closes each incident.
+fn closing_writes(records: &Records) -> Vec<&Write> {
+    let mut closed = BTreeSet::new();
+    let writes = records.log.writes().iter().filter(|write| {
+        is_ripcords(write) && write.accepted() && text(&write.body, "/status/phase") == "Closed"
+    });
+    writes
+        .filter(|write| closed.insert(name_in(&write.path, "incidents")))
+        .collect()
+}
+
+/// Never "repaired" of what is still broken, and never "nothing is wrong" of what fails.
+fn closings(records: &Records, found: &mut Vec<String>) {
+    for write in closing_writes(records) {
+        let (name, workload) = (
+            text(&write.body, "/metadata/name"),
+            text(&write.body, "/spec/workload/name"),
+        );
+        let outcome = text(&write.body, "/status/outcome");
+        let lately: Vec<_> = records
+            .truth
+            .before(&workload, write.at, TOLERANCE, 0)
+            .collect();
+        let untrue = match outcome.as_str() {
+            "Recovered" => !lately.iter().any(|sample| sample.whole),
+            "NotFailing" | "RecoveredAlone" => lately.iter().all(|sample| sample.failing),
+            _ => false,
+        };
+        if untrue && !lately.is_empty() {
+            found.push(format!(
+                "I12: {name} closed as {outcome}, and {workload} is not so"
+            ));
+        }
+        if text(&write.body, "/status/reason").is_empty()
+            || text(&write.body, "/status/message").is_empty()
+        {
+            found.push(format!("I12: {name} closed without a reason"));
+        }
+    }
+}
+
+/// I12: every write to a workload is in its incident's record, with how it ended.
+fn finished(records: &Records, found: &mut Vec<String>) {
+    for mutation in mutations(records) {
+        let incident = records
+            .incidents
+            .iter()
+            .find(|incident| text(incident, "/metadata/name") == mutation.incident);
+        let applied = incident.and_then(|incident| incident.pointer("/status/applied")?.as_array());
+        let rows: Vec<&Value> = applied
+            .into_iter()
+            .flatten()
+            .filter(|row| text(row, "/actionId") == mutation.action)
+            .collect();
+        let [row] = rows.as_slice() else {
+            found.push(format!(
+                "I12: {} is in the record {} times",
+                mutation.action,
+                rows.len()
+            ));
+            continue;
+        };
+        let result = text(row, "/result");
+        if !["Recovered", "Failed", "Superseded", "Unknown"].contains(&result.as_str()) {
+            found.push(format!("I12: {} ended as {result:?}", mutation.action));
+        }
+    }
+}
+
+/// L1: once the faults are over, everything ends.
+fn ended(records: &Records, found: &mut Vec<String>) {
+    for process in &records.died {
+        found.push(format!("L1: {process} ended by itself"));
+    }
+    if records.quiet_from.is_none() {
+        let open = records.incidents.iter().filter(|incident| {
+            !matches!(text(incident, "/status/phase").as_str(), "Closed" | "Held")
+        });
+        let open: Vec<String> = open
+            .map(|incident| {
+                format!(
+                    "{} is {}",
+                    text(incident, "/metadata/name"),
+                    text(incident, "/status/phase")
+                )
+            })
+            .collect();
+        found.push(format!("L1: it has not ended: {}", open.join(", ")));
+    }
+    for incident in &records.incidents {
+        if text(incident, "/status/phase") == "Held" && text(incident, "/status/reason").is_empty()
+        {
+            found.push(format!(
+                "L1: {} is held without a reason",
+                text(incident, "/metadata/name")
+            ));
+        }
+    }
+    // An alert that fires for what really fails, and was taken, has an incident.
+    let failing = |alert: &AlertId, at: Timestamp| {
+        let mut lately = records.truth.before(&alert.deployment, at, 1, 0);
+        lately.any(|sample| sample.failing)
+    };
+    for delivered in records
+        .delivered
+        .iter()
+        .filter(|delivered| delivered.status == 200)
+    {
+        for alert in &delivered.alerts {
+            let known = records
+                .incidents
+                .iter()
+                .any(|incident| text(incident, "/spec/workload/name") == alert.deployment);
+            if alert.namespace == NAMESPACE
+                && alert.firing
+                && failing(alert, delivered.at)
+                && !known
+            {
+                found.push(format!(
+                    "I12: {} fails, its alert was taken, and nothing is recorded",
+                    alert.deployment
+                ));
+            }
+        }
+    }
+    calm(records, found);
+}
+
+/// Where no fault was drawn at all, a broken rollout is repaired.
+fn calm(records: &Records, found: &mut Vec<String>) {
+    let story = &records.story;
+    if !story.faults.is_empty() || story.mode != "enforce" {
+        return;
+    }
+    for (broken, workload) in [
+        (story.broken.redis(), "lab30-redis"),
+        (story.broken.web(), "lab30-web"),
+    ] {
+        let recovered = records.incidents.iter().any(|incident| {
+            text(incident, "/spec/workload/name") == workload
+                && text(incident, "/status/outcome") == "Recovered"
+        });
+        if broken && !recovered {
+            found.push(format!(
+                "L1: nothing was in the way, and {workload} was not repaired"
+            ));
+        }
+    }
+}
+
+impl Records {
+    /// Whether people changed what an incident was decided on, so that a repeated alert is news.
+    fn people_acted(&self) -> bool {
+        use super::super::story::Fault;
+        [
+            Fault::PersonDeploys,
+            Fault::PersonPauses,
+            Fault::PersonOptsOut,
+            Fault::GitOpsReverts,
+            Fault::Recreated,
+        ]
+        .into_iter()
+        .any(|fault| self.story.drew(fault))
+    }
+}
