@@ -20,22 +20,11 @@ pub(super) const REGISTRY: &str = "ghcr.io";
 pub(super) const REPOSITORIES: &str = "ghcr.io/vlrrbn/";
 
 const CONFIGURATION: &str = include_str!("../../../config/ripcord.yaml");
+const BASE: &str = include_str!("../../../tests/cluster/rig/lab/base.yaml");
 const REDIS: &str = include_str!("../../../tests/cluster/rig/lab/redis-deployment.yaml");
 const REDIS_BAD_ARGUMENT: &str = include_str!("../../../tests/cluster/rig/lab/bad-redis-arg.yaml");
 const WEB: &str = include_str!("../../../tests/cluster/rig/lab/web-deployment.yaml");
 const WEB_BAD_IMAGE: &str = include_str!("../../../tests/cluster/rig/lab/web-bad-image.yaml");
-
-/// The ConfigMap that the web's environment comes from, as in the lab's base.yaml.
-const WEB_SETTINGS: (&str, [(&str, &str); 5]) = (
-    "lab30-web-config",
-    [
-        ("LAB_ENV", "lab"),
-        ("PORT", "8080"),
-        ("REDIS_HOST", "lab30-redis"),
-        ("REDIS_PORT", "6379"),
-        ("REDIS_DB", "0"),
-    ],
-);
 
 /// A text in a manifest, and what a release makes of it.
 type Replaced = (&'static str, &'static str);
@@ -81,6 +70,7 @@ pub(super) async fn cluster(config: &Config) -> Result<World, DemoError> {
             registry.set(image, Pull::Exists);
         }
     });
+    settings(&world)?;
     let broken = redis_with_a_bad_argument()?;
     let arguments: Vec<&str> = texts(&broken, "/spec/template/spec/containers/0/args");
     let crash = Behaviour::crashes(127, REDIS_LAST_WORDS);
@@ -92,12 +82,33 @@ pub(super) async fn cluster(config: &Config) -> Result<World, DemoError> {
             world.serve(&http.url, NAMESPACE, name.unwrap_or_default());
         }
     }
-    world.config_map(NAMESPACE, WEB_SETTINGS.0, &WEB_SETTINGS.1);
     for manifest in [web, redis()?] {
         world.apply(&manifest).map_err(DemoError::Refused)?;
     }
     world.advance(HEALTHY_FOR).await;
     Ok(world)
+}
+
+/// The ConfigMaps that its containers take their environment from.
+fn settings(world: &World) -> Result<(), DemoError> {
+    let base: Vec<Value> = serde_saphyr::from_multiple(BASE).map_err(DemoError::Manifest)?;
+    let text = |object: &Value, pointer: &str| {
+        let text = object.pointer(pointer).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    for object in base
+        .iter()
+        .filter(|object| text(object, "/kind") == "ConfigMap")
+    {
+        let data = object.pointer("/data").and_then(Value::as_object);
+        let data: Vec<(&str, &str)> = data
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+            .collect();
+        world.config_map(NAMESPACE, &text(object, "/metadata/name"), &data);
+    }
+    Ok(())
 }
 
 /// The lab's redis, as it works.
