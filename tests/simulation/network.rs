@@ -195,7 +195,7 @@ impl Network {
             ),
             Fault::ServerError => status(500, "InternalError", json!({})),
             Fault::StaleReads if !changes => {
-                let (code, body) = self.from_the_past(call)?;
+                let (code, body) = self.answered_before(call)?;
                 Before::Answer(code, body)
             }
             _ => return None,
@@ -203,7 +203,7 @@ impl Network {
         Some((fault, before))
     }
 
-    fn from_the_past(&self, call: &Call) -> Option<(u16, Value)> {
+    fn answered_before(&self, call: &Call) -> Option<(u16, Value)> {
         let staleness = i64::try_from(self.story.staleness).unwrap();
         let now = self.clock.now();
         let state = self.state();

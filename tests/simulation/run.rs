@@ -13,6 +13,7 @@ use ripcord::planted::{self, Bug};
 use ripcord::sim::{Interference, Lie, World, WriteLog};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -115,11 +116,11 @@ const SWITCHED: [(Fault, Switch); 6] = [
         }
     }),
     (Fault::PrometheusDown, |world, _, on| {
-        world.prometheus_down(on)
+        world.prometheus_down(on);
     }),
     (Fault::PrometheusGap, |world, _, on| world.scrapes_stop(on)),
     (Fault::PrometheusStale, |world, _, on| {
-        world.prometheus_stuck(on)
+        world.prometheus_stuck(on);
     }),
     (Fault::PrometheusSlow, |world, story, on| {
         world.prometheus_slow(Duration::from_secs(if on { story.pause } else { 0 }));
@@ -140,22 +141,20 @@ const LIES: [Lie; 6] = [
 ];
 
 fn pods(world: &World) -> String {
-    let pods = world.objects("Pod", NAMESPACE).into_iter();
-    pods.map(|pod| {
+    let mut told = String::new();
+    for pod in world.objects("Pod", NAMESPACE) {
+        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
         let going = if pod["metadata"]["deletionTimestamp"].is_null() {
             ""
         } else {
             " is going"
         };
         let status = &pod["status"];
-        format!(
-            "{}{going}: {} {}\n",
-            pod["metadata"]["name"].as_str().unwrap_or_default(),
-            status["phase"].as_str().unwrap_or_default(),
-            status["containerStatuses"][0]["state"]
-        )
-    })
-    .collect()
+        let phase = status["phase"].as_str().unwrap_or_default();
+        let state = &status["containerStatuses"][0]["state"];
+        writeln!(told, "{name}{going}: {phase} {state}").unwrap();
+    }
+    told
 }
 
 struct Run {

@@ -126,6 +126,10 @@ impl Broken {
 
 /// A whole story.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing that happens in the story or does not"
+)]
 pub(crate) struct Story {
     pub(crate) seed: u64,
     /// `enforce` or `dry-run`.

@@ -21,7 +21,7 @@ pub(crate) struct Sample {
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
     pub(crate) hash: String,
-    pub(crate) template: Value,
+    pub(crate) content: Value,
     /// Whether a pod of it was ever ready.
     pub(crate) ever_ready: bool,
 }
@@ -53,7 +53,7 @@ impl Truth {
             let entry = self.templates.entry(text(&set, "/metadata/uid"));
             let known = entry.or_insert_with(|| Template {
                 hash: text(&set, "/metadata/labels/pod-template-hash"),
-                template: without_hash(&set["spec"]["template"]),
+                content: without_hash(&set["spec"]["template"]),
                 ever_ready: false,
             });
             known.ever_ready |= number(&set, "/status/readyReplicas") > 0;
@@ -106,7 +106,7 @@ impl Truth {
         let wanted = without_hash(template);
         self.templates
             .values()
-            .filter(move |known| known.template == wanted)
+            .filter(move |known| known.content == wanted)
     }
 }
 

@@ -101,7 +101,7 @@ fn obeyed(records: &Records, mutation: &Mutation<'_>, wish: &Wishes, found: &mut
     let intents = statuses(records, &mutation.incident).filter(|(place, write)| {
         *place < mutation.place && text(&write.body, "/status/plan/actionId") == *action
     });
-    let first_of_the_last = intents.map(|(place, _)| place).last();
+    let first_of_the_last = intents.map(|(place, _)| place).next_back();
     if let (Some(changed), Some(intent)) = (wish.changed_at, first_of_the_last)
         && changed > intent
     {
