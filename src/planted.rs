@@ -22,7 +22,7 @@ pub enum Bug {
     UidNotTested,
     /// `engine`: it acts on a plan that is not in the record.
     IntentNotRecorded,
-    /// `action`: a write whose answer was lost is sent once more as it is.
+    /// `action`: a write whose answer was lost is sent once more at once.
     BlindRetry,
     /// `action`: a plan is written although the workload was changed since the decision.
     StaleDecisionTrusted,
@@ -30,7 +30,7 @@ pub enum Bug {
     LostAnswerForgotten,
     /// `engine`: nobody looks whether an earlier process has written before it died.
     EarlierWriteNotLookedFor,
-    /// `engine`: whoever finds an incident drives it, whoever holds it.
+    /// `engine`: whoever finds an incident takes it over, whoever holds it.
     HoldIgnored,
     /// `engine`: the hold is not looked at again right before the write.
     HoldNotLookedAtAgain,

@@ -26,6 +26,7 @@ mod simulation {
     pub(crate) mod lab;
     pub(crate) mod network;
     pub(crate) mod observer;
+    pub(crate) mod people;
     pub(crate) mod process;
     pub(crate) mod run;
     pub(crate) mod settings;
@@ -33,6 +34,10 @@ mod simulation {
     pub(crate) mod trace;
     pub(crate) mod truth;
 }
+
+// Half of the time goes into allocation, and this allocator takes a third of it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use ripcord::planted::Bug;
 use simulation::bugs::BUGS;
@@ -137,7 +142,7 @@ fn every_planted_bug_is_caught_within_two_thousand_seeds() {
     for (bug, _) in BUGS {
         match first_catch(*bug, seeds) {
             Some((seed, violations)) => {
-                println!("    (Bug::{bug:?}, {seed}),  // {}", violations.join("; "));
+                println!("    (Bug::{bug:?}, {seed}), // {}", violations[0]);
             }
             None => missed.push(bug),
         }
@@ -153,7 +158,7 @@ fn first_catch(bug: Bug, seeds: u64) -> Option<(u64, Vec<String>)> {
     let caught = Mutex::new(BTreeMap::new());
     for_each_seed(CAUGHT_WITHIN.min(seeds), |seed| {
         let (_, violations) = run(seed, Some(bug), false);
-        let catches = !violations.is_empty();
+        let catches = !violations.is_empty() && run(seed, None, false).1.is_empty();
         if catches {
             caught.lock().unwrap().insert(seed, violations);
         }

@@ -82,10 +82,8 @@ pub async fn apply(
             Err(error) if error.is_not_found() => return Err(Unapplied::Gone),
             Err(error) if error.is_for_later() => return Err(Unapplied::Later(error.to_string())),
             Err(error) if error.is_rejected() => stale = Some((workload, error.to_string())),
+            Err(error) if error.is_ambiguous() && planted::is(Bug::BlindRetry) => {}
             Err(error) if error.is_ambiguous() => {
-                if planted::is(Bug::BlindRetry) {
-                    let _ = cluster.patch_workload(&plan.workload, &patch, false).await;
-                }
                 return settle(cluster, plan, &error.to_string()).await;
             }
             Err(error) => return Err(Unapplied::Refused(error.to_string())),

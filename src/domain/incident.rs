@@ -221,6 +221,9 @@ pub struct IncidentStatus {
     /// When a live symptom was last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_symptom_at: Option<Timestamp>,
+    /// Since when every complete look found no symptom; none = the last one found one, or nobody has looked yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet_since: Option<Timestamp>,
     /// When it was closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,

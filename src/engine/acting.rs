@@ -18,23 +18,25 @@ use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
 use crate::record::store::StoreError;
 use crate::verify;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// What must be left of the hold when the write is sent: the write's own deadline is 10 s, and nobody may take over before it.
 const HOLD_LEFT: SignedDuration = SignedDuration::from_secs(12);
 
-/// Carries a recorded plan out, or finds that it was.
+/// Carries a recorded plan out, or finds that it was. `lost_answer` is when this process lost the answer to a write of it, in a record or not.
 pub(super) async fn act(
     context: &Context,
     config: &Config,
     incident: &Incident,
     reference: &WorkloadRef,
+    lost_answer: &mut Option<Timestamp>,
 ) -> Result<Wake, StoreError> {
     let Some(recorded) = status(incident).plan else {
         return advance(context, incident, Input::Written(Written::DecideAfresh)).await;
     };
     let before = status(incident);
-    let may_still_land = step::may_still_land(&before, context.clock.now());
+    let now = context.clock.now();
+    let may_still_land = step::may_still_land(&before, now) || step::lands_still(*lost_answer, now);
     if may_still_land || step::lost_twice(&before) {
         return only_look(context, config, incident, reference, may_still_land).await;
     }
@@ -77,7 +79,10 @@ pub(super) async fn act(
             Err(Unapplied::Moved) => Written::DecideAfresh,
             Err(Unapplied::Refused(why)) => Written::Refused(why),
             Err(error @ Unapplied::Changed) => Written::Changed(error.to_string()),
-            Err(Unapplied::Unknown(why)) => Written::Unknown(why),
+            Err(Unapplied::Unknown(why)) => {
+                *lost_answer = Some(context.clock.now());
+                Written::Unknown(why)
+            }
             Err(Unapplied::Unseen(why)) => Written::Unseen(why),
             Err(Unapplied::Later(why)) => Written::Later(why),
             Err(Unapplied::TooLate) => {

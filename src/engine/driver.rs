@@ -31,12 +31,12 @@ pub(super) async fn drive(
     news: Arc<Notify>,
     stop: CancellationToken,
 ) {
-    let mut seen = None;
+    let mut memory = Memory::default();
     loop {
         if stop.is_cancelled() {
             return;
         }
-        let wake = match Box::pin(turn(&context, &namespace, &name, &mut seen)).await {
+        let wake = match Box::pin(turn(&context, &namespace, &name, &mut memory)).await {
             Ok(wake) => wake,
             Err(StoreError::Conflict { .. }) => in_a_while(&context, AFTER_CONFLICT),
             Err(error) => {
@@ -69,7 +69,7 @@ async fn turn(
     context: &Context,
     namespace: &str,
     name: &str,
-    seen: &mut Option<Seen>,
+    memory: &mut Memory,
 ) -> Result<Wake, StoreError> {
     let Some(mut incident) = context.store.get(namespace, name).await? else {
         // Somebody deleted it: its alerts are news again, should they come again.
@@ -83,7 +83,7 @@ async fn turn(
     let now = context.clock.now();
     let phase = store::phase(&incident);
     match may_drive(&status(&incident), &context.process, now) {
-        Err(until) if !is_silent(&status(&incident), seen, now) => {
+        Err(until) if !is_silent(&status(&incident), &mut memory.seen, now) => {
             let soon = now.checked_add(HOLD_FOR).unwrap_or(now);
             return Ok(Wake::At(until.min(soon)));
         }
@@ -102,17 +102,31 @@ async fn turn(
     let Some(reference) = workload_of(&incident) else {
         return Ok(Wake::Never);
     };
+    if phase != Some(Phase::Acting) {
+        memory.lost_answer = None;
+    }
     match phase {
         None | Some(Phase::Closed) => Ok(Wake::Never),
         Some(Phase::Observing | Phase::Deciding | Phase::Waiting) => {
             Box::pin(decide(context, &config, &incident, &reference)).await
         }
         Some(Phase::Held) => Box::pin(reconsider(context, &config, &incident, &reference)).await,
-        Some(Phase::Acting) => Box::pin(acting::act(context, &config, &incident, &reference)).await,
+        Some(Phase::Acting) => {
+            let lost = &mut memory.lost_answer;
+            Box::pin(acting::act(context, &config, &incident, &reference, lost)).await
+        }
         Some(Phase::Verifying) => {
             Box::pin(watching::watch(context, &config, &incident, &reference)).await
         }
     }
+}
+
+/// What a driver knows that may be in no record.
+#[derive(Default)]
+struct Memory {
+    seen: Option<Seen>,
+    /// When the answer to a write was lost: saving that may fail too.
+    lost_answer: Option<Timestamp>,
 }
 
 /// Another process's hold, and when it was first seen as it is.
@@ -148,7 +162,14 @@ async fn decide(
     if planted::is(Bug::IntentNotRecorded)
         && let Some(unrecorded) = with_intent(context, incident, &input)
     {
-        return Box::pin(acting::act(context, config, &unrecorded, reference)).await;
+        return Box::pin(acting::act(
+            context,
+            config,
+            &unrecorded,
+            reference,
+            &mut None,
+        ))
+        .await;
     }
     advance(context, incident, input).await
 }

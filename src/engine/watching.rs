@@ -44,6 +44,7 @@ pub(super) async fn watch(
         )
         .await;
     };
+    let read_at = context.clock.now();
     let live = live::read(&context.cluster, reference).await;
     let looked = gather::light_from(context, config, incident, &live);
     let made = status
@@ -74,6 +75,7 @@ pub(super) async fn watch(
     let target: Option<TemplateHash> = looked.newest.as_ref().map(|newest| newest.hash.clone());
     let mut look = Look {
         now: context.clock.now(),
+        read_at,
         applied: applied.as_deref(),
         revisions: &live.revisions,
         pods: &live.pods,

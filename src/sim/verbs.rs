@@ -44,9 +44,9 @@ impl World {
         let status = applied
             .as_ref()
             .map_or_else(|failure| failure.code, |_| 200);
-        let after = applied.as_ref().ok();
+        let after = applied.as_deref().ok();
         note(&mut state, "APPLY", DEPLOYMENTS, manifest, status, after);
-        Ok(applied?)
+        Ok(Value::clone(&*applied?))
     }
 
     /// Sets an annotation (`None` takes it away) of a Deployment or, where no Deployment is named, of the namespace.
@@ -83,7 +83,7 @@ impl World {
             .as_ref()
             .map_or_else(|failure| failure.code, |_| 200);
         let after = admitted.map(|next| state.api.store.put(resource, next));
-        let stored = after.as_ref().ok();
+        let stored = after.as_deref().ok();
         note(&mut state, "ANNOTATE", resource, &body, status, stored);
         after?;
         Ok(())
@@ -175,7 +175,7 @@ impl World {
     }
 }
 
-fn apply(state: &mut State, manifest: &Value) -> Result<Value, Failure> {
+fn apply(state: &mut State, manifest: &Value) -> Result<Arc<Value>, Failure> {
     if Resource::of(manifest) != Some(DEPLOYMENTS) {
         return Err(Failure::no_such_path());
     }

@@ -17,11 +17,17 @@ const LONGEST_WATCH: SignedDuration = SignedDuration::from_hours(24);
 /// A soak is never longer: twice the longest run of a slow crasher could be hours, and a person waits for the verdict.
 const LONGEST_SOAK: SignedDuration = SignedDuration::from_mins(15);
 
+/// A reading that is older when it is judged shows what was: the machine slept, or an answer took that long. No older than what a write may
+/// stand on; all questions of one look together take less at their time-outs.
+const OLDEST_READING: SignedDuration = SignedDuration::from_secs(30);
+
 /// One look at a workload after the write.
 #[derive(Clone, Debug)]
 pub struct Look<'a> {
-    /// When.
+    /// When it is judged.
     pub now: Timestamp,
+    /// When the reading began.
+    pub read_at: Timestamp,
     /// The write, found on the workload as it is now; `None` where the workload could not be read well enough to tell.
     pub applied: Option<&'a Applied>,
     /// The revisions.
@@ -180,6 +186,10 @@ fn state(look: &Look<'_>) -> State {
             "the workload, its revisions or its pods could not be read".to_owned(),
         );
     };
+    let age = since(look.read_at, look.now);
+    if age > OLDEST_READING {
+        return State::Unseen(format!("the reading is {} old", human(age)));
+    }
     let workload = applied.workload();
     let not_begun = |why: &str| State::Partial {
         score: 0,
@@ -402,6 +412,8 @@ mod tests {
         pods: Observed<Vec<Pod>>,
         failing: Option<String>,
         answers: Option<LastQuestions>,
+        /// How old the reading is, in seconds.
+        age: i64,
     }
 
     impl Scene {
@@ -413,6 +425,7 @@ mod tests {
                 pods: Observed::Known(pods),
                 failing: None,
                 answers: None,
+                age: 0,
             }
         }
 
@@ -430,6 +443,7 @@ mod tests {
                 record,
                 &Look {
                     now: at(second),
+                    read_at: at(second - self.age),
                     applied: self.readable.then_some(&self.applied),
                     revisions: &self.revisions,
                     pods: &self.pods,
@@ -461,6 +475,26 @@ mod tests {
         let (after, judgement) = scene.judge(&record(), 10);
         assert!(matches!(judgement, Judgement::NotYet(_)) && after.whole_since.is_none());
         assert!(matches!(scene.judge(&after, 301).1, Judgement::Unknown(_)));
+    }
+
+    #[test]
+    fn a_reading_that_is_older_than_half_a_minute_shows_nothing() {
+        let mut scene = whole();
+        let (soaked, _) = scene.judge(&record(), 10);
+        scene = scene.answered(Observed::Known(0), None);
+        scene.age = 31;
+        let (after, judgement) = scene.judge(&soaked, 200);
+        assert!(
+            matches!(&judgement, Judgement::NotYet(why) if why == "the reading is 31s old"),
+            "{judgement:?}"
+        );
+        assert_eq!(after.whole_since, None);
+        scene.age = 30;
+        let (_, judgement) = scene.judge(&soaked, 200);
+        assert!(
+            matches!(judgement, Judgement::Recovered(_)),
+            "{judgement:?}"
+        );
     }
 
     #[test]

@@ -69,6 +69,7 @@ pub(crate) async fn healthy(story: &Story, truth: &mut Truth) -> Lab {
 }
 
 /// The cluster and those who work on it.
+#[derive(Clone)]
 pub(crate) struct Lab {
     pub(crate) world: World,
     recreate: bool,

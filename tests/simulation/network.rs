@@ -1,7 +1,7 @@
 //! What lies between the processes and the API server: it delays, loses, repeats the past, and writes down what each process has seen.
 
 use super::dice::Dice;
-use super::story::{FAULTS_END, Fault, Story};
+use super::story::{FAULTS_END, Fault, Reach, Story};
 use super::trace::Trace;
 use jiff::Timestamp;
 use ripcord::platform::clock::Clock;
@@ -12,6 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// What leaves a writer in doubt.
+const LOSSES: [Fault; 4] = [
+    Fault::BlackHole,
+    Fault::TimeoutBefore,
+    Fault::TimeoutAfter,
+    Fault::ServerError,
+];
 /// Longer than any client waits.
 const NEVER: Duration = Duration::from_secs(1_000_000);
 /// An API server gives a request up after a minute (`--request-timeout`).
@@ -77,7 +84,12 @@ pub(crate) struct Network {
     state: Mutex<State>,
     /// The machine of the processes is to sleep now.
     pub(crate) sleep: Notify,
+    /// What people do once the story's request is answered.
+    people: Mutex<Option<People>>,
 }
+
+/// Something that people do, once.
+type People = Box<dyn FnOnce() + Send>;
 
 impl Network {
     pub(crate) fn new(story: &Story, clock: Clock, trace: Trace) -> Arc<Self> {
@@ -89,6 +101,7 @@ impl Network {
             dice: Mutex::new(Dice::new(story.seed, 2)),
             state: Mutex::default(),
             sleep: Notify::new(),
+            people: Mutex::default(),
         })
     }
 
@@ -124,6 +137,21 @@ impl Network {
         self.state().dead.contains(process)
     }
 
+    /// Has people act once the story's request is answered; `None` = they don't any more.
+    pub(crate) fn once_answered(&self, people: Option<People>) {
+        *self.people.lock().unwrap() = people;
+    }
+
+    fn let_people_act(&self) {
+        let is_now = {
+            let state = self.state();
+            state.armed && state.requests >= self.story.at_request && self.second() < FAULTS_END
+        };
+        if is_now && let Some(people) = self.people.lock().unwrap().take() {
+            people();
+        }
+    }
+
     /// Nothing that it asks from now on is heard.
     pub(crate) fn bury(&self, process: &str) {
         self.state().dead.insert(process.to_owned());
@@ -143,6 +171,21 @@ impl Network {
     /// Whether this is the request at which the processes die, or sleep.
     fn is_fatal(&self, state: &State) -> bool {
         self.second() < FAULTS_END && self.is_counted(state)
+    }
+
+    fn reaches(&self, call: &Call, fault: Fault) -> bool {
+        match self.story.reach {
+            Reach::All => true,
+            Reach::WorkloadWrites => is_real_patch(call) || !LOSSES.contains(&fault),
+            // What is only read meets no conflict.
+            Reach::Reading(_) if fault == Fault::Conflict => true,
+            Reach::Reading(path) => call.method == "GET" && call.path.ends_with(path),
+        }
+    }
+
+    fn counts(&self, call: &Call, state: &State) -> bool {
+        let begun = state.requests > 0 || !self.story.from_intent;
+        state.armed && (begun || intent_in(&call.body).is_some())
     }
 
     fn is_counted(&self, state: &State) -> bool {
@@ -174,7 +217,11 @@ impl Network {
             Fault::StaleReads,
         ]
         .into_iter()
-        .find(|fault| self.story.has(*fault, second) && dice.chance(self.story.density))?;
+        .find(|fault| {
+            self.story.has(*fault, second)
+                && self.reaches(call, *fault)
+                && dice.chance(self.story.density)
+        })?;
         let status = |code: u16, reason: &str, details: Value| {
             Before::Answer(
                 code,
@@ -271,7 +318,7 @@ impl Interference for Network {
             if state.dead.contains(&process) {
                 return Before::Delay(NEVER);
             }
-            if state.armed {
+            if self.counts(call, &state) {
                 state.requests += 1;
                 if self.story.drew(Fault::Crash) && !self.story.carried_out && self.is_fatal(&state)
                 {
@@ -324,6 +371,8 @@ impl Interference for Network {
             let mut state = self.state();
             self.remember(call, status, body, &mut state);
             state.fresh = Some((status, body.clone()));
+            drop(state);
+            self.let_people_act();
         }
     }
 
@@ -355,6 +404,7 @@ impl Interference for Network {
             state.fresh.take()
         };
         if self.story.has(Fault::TimeoutAfter, self.second())
+            && self.reaches(call, Fault::TimeoutAfter)
             && self.dice.lock().unwrap().chance(self.story.density)
         {
             self.note(call, &format!("{status}, and its answer is lost"));

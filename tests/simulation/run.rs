@@ -4,6 +4,7 @@ use super::alertmanager::{AlertId, Alertmanager, Delivery};
 use super::lab::{self, Lab, NAMESPACE};
 use super::network::{Network, Sent};
 use super::observer;
+use super::people::{PEOPLE, People};
 use super::process::{Process, post};
 use super::story::{FAULTS_END, Fault, Story};
 use super::trace::Trace;
@@ -162,6 +163,7 @@ struct Run {
     lab: Lab,
     network: Arc<Network>,
     trace: Trace,
+    people: People,
     alertmanager: Alertmanager,
     processes: Vec<Process>,
     started: u64,
@@ -193,7 +195,9 @@ impl Run {
         lab.world
             .interfere(Some(Arc::clone(&network) as Arc<dyn Interference>));
         let broken_at = clock.now();
+        let people = People::new(&lab, &story, &network, &trace);
         let mut run = Self {
+            people,
             alertmanager: Alertmanager::new(&story),
             starting: vec![(0, 0)],
             answers: mpsc::unbounded_channel(),
@@ -214,6 +218,7 @@ impl Run {
         if let Some(at) = run.story.begin(Fault::TwoInstances) {
             run.starting.push((at / 2, 0));
         }
+        run.people.wait_for_the_request();
         run.lab.break_rollouts(&run.story);
         let quiet_from = run.until_settled().await;
         if quiet_from.is_some() {
@@ -221,6 +226,7 @@ impl Run {
                 run.second().await;
             }
         }
+        run.network.once_answered(None);
         Records {
             broken_at,
             log: run.lab.world.write_log(),
@@ -276,7 +282,7 @@ impl Run {
             }
             () = lab.world.advance(Duration::from_secs(1)) => {}
         }
-        self.people();
+        self.others();
         self.surroundings();
         self.bring_up();
         self.bury();
@@ -291,50 +297,26 @@ impl Run {
         second.is_some_and(|second| self.last < second && second <= self.network.second())
     }
 
-    fn people(&mut self) {
+    fn others(&mut self) {
         let (story, lab, network) = (&self.story, &self.lab, &self.network);
         let second = network.second();
         let tell = |fault: Fault, what: &str| {
             network.met(fault);
             self.trace.tell(|| format!("{fault:?}: {what}"));
         };
-        let begins = |fault| self.is_now(story.begin(fault));
-        let ends = |fault| self.is_now(story.end(fault));
-        if begins(Fault::PersonDeploys) {
-            let works = story.variant.is_multiple_of(2);
-            tell(
-                Fault::PersonDeploys,
-                if works {
-                    "a version that works"
-                } else {
-                    "another one that fails"
-                },
-            );
-            lab.person_deploys(works);
-        }
-        for (fault, on) in [(Fault::PersonPauses, true), (Fault::PersonPauses, false)] {
-            if on && begins(fault) || !on && ends(fault) {
-                tell(fault, if on { "paused" } else { "resumed" });
-                lab.person_pauses(on);
+        for fault in PEOPLE {
+            if !story.between_requests && self.is_now(story.begin(fault)) {
+                self.people.begin(fault);
             }
-        }
-        let by_namespace = story.variant.is_multiple_of(3);
-        for out in [true, false] {
-            let moment = if out {
-                story.begin(Fault::PersonOptsOut)
-            } else {
-                story.end(Fault::PersonOptsOut)
-            };
-            if self.is_now(moment) {
-                tell(Fault::PersonOptsOut, if out { "out" } else { "in" });
-                lab.person_opts_out(out, by_namespace);
+            if self.is_now(story.end(fault)) {
+                self.people.end(fault);
             }
         }
         if story.has(Fault::GitOpsReverts, second) && second / 20 > self.last / 20 {
             tell(Fault::GitOpsReverts, "applies its source");
             lab.gitops_reverts(story);
         }
-        if begins(Fault::Recreated) {
+        if self.is_now(story.begin(Fault::Recreated)) {
             tell(Fault::Recreated, "deleted");
             lab.delete();
         }

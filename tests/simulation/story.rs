@@ -124,6 +124,29 @@ impl Broken {
     }
 }
 
+/// Which requests the network's faults reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    All,
+    /// Those that change a workload: what leaves a writer in doubt.
+    WorkloadWrites,
+    /// Reading what ends so: one source is away, and all others answer.
+    Reading(&'static str),
+}
+
+const REACHES: [Reach; 10] = [
+    Reach::All,
+    Reach::All,
+    Reach::All,
+    Reach::All,
+    Reach::All,
+    Reach::WorkloadWrites,
+    Reach::WorkloadWrites,
+    Reach::WorkloadWrites,
+    Reach::Reading("/pods"),
+    Reach::Reading("/incidents"),
+];
+
 /// A whole story.
 #[derive(Clone, Debug)]
 #[allow(
@@ -158,6 +181,13 @@ pub(crate) struct Story {
     pub(crate) density: f64,
     /// A free choice, for whatever has variants.
     pub(crate) variant: u64,
+    /// Whether requests are counted from the first intent on instead of the first alert: then what happens at a request lies in the few that
+    /// decide whether, and what, is written.
+    pub(crate) from_intent: bool,
+    /// Which requests the network's faults reach.
+    pub(crate) reach: Reach,
+    /// Whether people act right after that same request was answered, before anybody can ask the next: between two effects.
+    pub(crate) between_requests: bool,
 }
 
 impl Story {
@@ -202,7 +232,21 @@ impl Story {
             staleness: dice.between(2, 20),
             density: dice.pick(&[0.1, 0.3, 0.7, 1.0]),
             variant: dice.between(0, 1_000),
+            between_requests: dice.chance(0.5),
+            from_intent: dice.chance(0.4),
+            reach: dice.pick(&REACHES),
         }
+        .counted_from(dice)
+    }
+
+    /// A write is a dozen requests after its intent.
+    fn counted_from(self, dice: &mut Dice) -> Self {
+        let at_request = if self.from_intent {
+            dice.between(1, 14)
+        } else {
+            self.at_request
+        };
+        Self { at_request, ..self }
     }
 
     /// Whether the fault is on at this second.
@@ -247,7 +291,7 @@ impl fmt::Display for Story {
         }
         writeln!(
             formatter,
-            "  at request {} (and {:?}, carried out {}), pause {}s, skew {}s, staleness {}s, density {}, variant {}",
+            "  at request {} (and {:?}, carried out {}), pause {}s, skew {}s, staleness {}s, density {}, variant {}, people between requests {}, from intent {}, reach {:?}",
             self.at_request,
             self.second_crash_at,
             self.carried_out,
@@ -255,7 +299,10 @@ impl fmt::Display for Story {
             self.skew,
             self.staleness,
             self.density,
-            self.variant
+            self.variant,
+            self.between_requests,
+            self.from_intent,
+            self.reach
         )
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn looked(
         return close(next, Ending::Superseded, "RevisionReplaced", &what, now);
     }
     remember(&mut next, &look, now);
-    if let Some(closed) = quiet(&next, &look, spec.alert.received_at, now) {
+    if let Some(closed) = quiet(&mut next, &look, now) {
         return closed;
     }
     if since(spec.alert.received_at, now) >= LONGEST_OPEN {
@@ -103,19 +103,21 @@ fn remember(next: &mut IncidentStatus, look: &Looked, now: Timestamp) {
     }
 }
 
-/// Closes an incident without a live symptom after ten minutes, or when all its alerts are resolved. Only a complete look counts:
-/// a pod that can't be read is not a healthy one.
-fn quiet(
-    next: &IncidentStatus,
-    look: &Looked,
-    opened_at: Timestamp,
-    now: Timestamp,
-) -> Option<Step> {
-    let no_symptom =
-        look.complete && look.diagnosis.entries.is_empty() && look.diagnosis.pending.is_empty();
-    let last = next.last_symptom_at.unwrap_or(opened_at).max(opened_at);
+/// Closes an incident that was looked at for ten minutes without a live symptom, or when all its alerts are resolved. Only a complete look
+/// counts: a pod that can't be read is not a healthy one. Time in which nobody looked is not quiet: a crash loop is silent for minutes.
+fn quiet(next: &mut IncidentStatus, look: &Looked, now: Timestamp) -> Option<Step> {
+    if !look.complete {
+        return None;
+    }
+    if !(look.diagnosis.entries.is_empty() && look.diagnosis.pending.is_empty()) {
+        next.quiet_since = None;
+        return None;
+    }
+    // Never forward: two processes whose clocks differ would undo each other's.
+    let quiet_since = next.quiet_since.map_or(now, |known| known.min(now));
+    next.quiet_since = Some(whole_seconds(quiet_since));
     let resolved = !next.alerts.is_empty() && next.alerts.iter().all(|alert| alert.resolved);
-    if !no_symptom || !(resolved || since(last, now) >= QUIET_FOR) {
+    if !(resolved || since(quiet_since, now) >= QUIET_FOR) {
         return None;
     }
     let (ending, reason, what) = match next.last_symptom_at {

@@ -127,8 +127,12 @@ const LAST_LANDING: SignedDuration = SignedDuration::from_secs(65);
 
 /// Whether the answer to a write of this incident was lost so lately that it may still land.
 pub fn may_still_land(status: &IncidentStatus, now: Timestamp) -> bool {
-    let lost = acting::lost_answer(status);
-    lost.is_some_and(|(at, _)| now.duration_since(at) < LAST_LANDING)
+    lands_still(acting::lost_answer(status).map(|(at, _)| at), now)
+}
+
+/// Whether a write whose answer was lost at that time may still land; `None` = no answer was lost.
+pub fn lands_still(lost_at: Option<Timestamp>, now: Timestamp) -> bool {
+    lost_at.is_some_and(|at| now.duration_since(at) < LAST_LANDING)
         && !planted::is(Bug::LostAnswerForgotten)
 }
 
@@ -267,7 +271,7 @@ pub fn may_drive(
         Some(Phase::Acting | Phase::Verifying)
     );
     match &status.holder {
-        _ if !held_phase || planted::is(Bug::HoldIgnored) => Ok(Claim::NotNeeded),
+        _ if !held_phase => Ok(Claim::NotNeeded),
         Some(holder) if holder.id == process => {
             let left = holder.deadline.duration_since(now);
             // A holder whose deadline has passed may have been overtaken: it must win the compare-and-swap again first.
@@ -277,7 +281,9 @@ pub fn may_drive(
                 Claim::NotNeeded
             })
         }
-        Some(holder) if holder.deadline > now => Err(holder.deadline),
+        Some(holder) if holder.deadline > now && !planted::is(Bug::HoldIgnored) => {
+            Err(holder.deadline)
+        }
         Some(_) | None => Ok(Claim::Renew),
     }
 }

@@ -8,6 +8,7 @@ use super::store::Store;
 use crate::domain::time::whole_seconds;
 use jiff::SignedDuration;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Whether it is the object that is meant (`DeleteOptions.preconditions`).
 pub(super) fn preconditions(
@@ -74,7 +75,7 @@ pub(super) fn with_dependents(store: &mut Store, resource: &'static Resource, ob
     for mut pod in store.controlled_by(PODS, namespace, uid) {
         if pod.pointer("/metadata/deletionTimestamp").is_none() {
             let grace = json::number(&pod, "/spec/terminationGracePeriodSeconds");
-            mark(store, &mut pod, grace);
+            mark(store, Arc::make_mut(&mut pod), grace);
             store.put(PODS, pod);
         }
     }

@@ -153,6 +153,15 @@ impl Store {
         resource: &'static Resource,
         namespace: Option<&'a str>,
     ) -> impl Iterator<Item = &'a Value> {
+        self.shared_list(resource, namespace)
+            .map(|object| &**object)
+    }
+
+    fn shared_list<'a>(
+        &'a self,
+        resource: &'static Resource,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Arc<Value>> {
         let range = match namespace {
             Some(namespace) => (Bound::Included(namespace), Bound::Included(namespace)),
             None => (Bound::Unbounded, Bound::Unbounded),
@@ -162,7 +171,16 @@ impl Store {
             .into_iter()
             .flat_map(move |objects| objects.range::<str, _>(range))
             .flat_map(|(_, objects)| objects.values())
-            .map(|object| &**object)
+    }
+
+    /// Those objects of a resource, in all namespaces, that somebody has to work on: kept while the store changes.
+    pub(crate) fn pick(
+        &self,
+        resource: &'static Resource,
+        concerned: impl Fn(&Value) -> bool,
+    ) -> Vec<Arc<Value>> {
+        let all = self.shared_list(resource, None);
+        all.filter(|object| concerned(object)).cloned().collect()
     }
 
     /// The objects that one object controls, oldest first.
@@ -171,14 +189,14 @@ impl Store {
         resource: &'static Resource,
         namespace: &str,
         uid: &str,
-    ) -> Vec<Value> {
-        let mut found: Vec<Value> = self
-            .list(resource, Some(namespace))
+    ) -> Vec<Arc<Value>> {
+        let mut found: Vec<Arc<Value>> = self
+            .shared_list(resource, Some(namespace))
             .filter(|object| json::owner_uid(object) == uid)
             .cloned()
             .collect();
         // Times are kept in whole seconds of UTC: as texts they have the order of the times.
-        let age = |object: &Value| {
+        let age = |object: &Arc<Value>| {
             let part = |pointer| json::text(object, pointer).to_owned();
             (part("/metadata/creationTimestamp"), part("/metadata/name"))
         };
@@ -213,16 +231,24 @@ impl Store {
         &mut self,
         resource: &'static Resource,
         object: Value,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Arc<Value>, Failure> {
         let object = self.prepare(resource, object)?;
         Ok(self.put(resource, object))
     }
 
     /// Stores an object as it is and gives it the next resource version; one that has not changed keeps its own, as in etcd's registry.
-    pub(crate) fn put(&mut self, resource: &'static Resource, mut object: Value) -> Value {
+    pub(crate) fn put(
+        &mut self,
+        resource: &'static Resource,
+        object: impl Into<Arc<Value>>,
+    ) -> Arc<Value> {
+        let mut object = object.into();
         let live = self.shared(resource, namespace_of(&object), name_of(&object));
         let live = live.cloned();
         if let Some(live) = &live {
+            if Arc::ptr_eq(live, &object) {
+                return object;
+            }
             // A pod's spec changes only when it is bound to its node, and that is no new generation.
             if resource.has_generation()
                 && resource != PODS
@@ -231,22 +257,25 @@ impl Store {
                 && live.get("spec") != object.get("spec")
             {
                 let next = json::number(live, "/metadata/generation") + 1;
-                json::set(&mut object, "/metadata/generation", next);
+                json::set(Arc::make_mut(&mut object), "/metadata/generation", next);
             }
-            if **live == object {
+            if *live == object {
                 return object;
             }
         }
         self.move_on(resource);
         let version = self.version.to_string();
-        json::set(&mut object, "/metadata/resourceVersion", version);
-        let after = Arc::new(object.clone());
+        json::set(
+            Arc::make_mut(&mut object),
+            "/metadata/resourceVersion",
+            version,
+        );
         let namespaces = self.objects.entry(resource.plural).or_default();
         let objects = namespaces
             .entry(namespace_of(&object).to_owned())
             .or_default();
-        objects.insert(name_of(&object).to_owned(), after.clone());
-        self.changed(resource, live, Some(after));
+        objects.insert(name_of(&object).to_owned(), Arc::clone(&object));
+        self.changed(resource, live, Some(Arc::clone(&object)));
         object
     }
 
@@ -256,12 +285,12 @@ impl Store {
         resource: &'static Resource,
         namespace: &str,
         name: &str,
-    ) -> Option<Value> {
+    ) -> Option<Arc<Value>> {
         let objects = self.objects.get_mut(resource.plural)?.get_mut(namespace)?;
         let removed = objects.remove(name)?;
         self.move_on(resource);
-        self.changed(resource, Some(removed.clone()), None);
-        Some(Value::clone(&removed))
+        self.changed(resource, Some(Arc::clone(&removed)), None);
+        Some(removed)
     }
 
     fn changed(

@@ -9,6 +9,7 @@ use super::read::{live, shown};
 use super::resources::{NAMESPACES, PODS, Resource};
 use super::{ApiState, delete, events, patching, validate};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// One write.
 #[derive(Clone, Copy)]
@@ -52,7 +53,7 @@ pub(super) fn create(api: &mut ApiState, request: Request<'_>) -> Result<Value, 
     }
     let object = admitted(api, request, None, object)?;
     let object = if request.call.dry_run() {
-        api.store.prepare(resource, object)?
+        Arc::new(api.store.prepare(resource, object)?)
     } else {
         api.store.create(resource, object)?
     };
@@ -179,7 +180,7 @@ fn update(
     let mut next = admitted(api, request, Some(before), next)?;
     validate::moved_generation(resource, before, &mut next);
     let stored = if request.call.dry_run() {
-        next
+        Arc::new(next)
     } else {
         api.store.put(resource, next)
     };
@@ -208,11 +209,11 @@ pub(super) fn remove(
         let mut pod = before;
         delete::mark(&api.store, &mut pod, grace);
         let stored = if request.call.dry_run() {
-            pod
+            Arc::new(pod)
         } else {
             api.store.put(resource, pod)
         };
-        return Ok(stored);
+        return Ok(Value::clone(&stored));
     }
     if !request.call.dry_run() {
         delete::with_dependents(&mut api.store, resource, &before);

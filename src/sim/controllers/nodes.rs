@@ -11,6 +11,7 @@ use crate::domain::time::whole_seconds;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The name of the node that every world begins with.
 pub(crate) const FIRST: &str = "lab";
@@ -101,11 +102,9 @@ impl Nodes {
 pub(super) fn sync_all(nodes: &Nodes, store: &mut Store, recorder: &mut Recorder) {
     let now = store.now();
     let is_lost = |node: &Value| json::condition_since(node, "Ready").is_none();
-    let concerned: Vec<Value> = store
-        .list(NODES, None)
-        .filter(|node| is_lost(node) || nodes.away.contains_key(json::text(node, "/metadata/name")))
-        .cloned()
-        .collect();
+    let concerned = store.pick(NODES, |node| {
+        is_lost(node) || nodes.away.contains_key(json::text(node, "/metadata/name"))
+    });
     for node in concerned {
         let name = json::text(&node, "/metadata/name").to_owned();
         let is_lost = is_lost(&node);
@@ -128,7 +127,12 @@ pub(super) fn sync_all(nodes: &Nodes, store: &mut Store, recorder: &mut Recorder
     }
 }
 
-fn declare_lost(store: &mut Store, recorder: &mut Recorder, mut node: Value, since: Timestamp) {
+fn declare_lost(
+    store: &mut Store,
+    recorder: &mut Recorder,
+    mut node: Arc<Value>,
+    since: Timestamp,
+) {
     let now = store.stamp();
     let heard = whole_seconds(since).to_string();
     let conditions = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"].map(|kind| {
@@ -138,12 +142,13 @@ fn declare_lost(store: &mut Store, recorder: &mut Recorder, mut node: Value, sin
             "lastHeartbeatTime": heard, "lastTransitionTime": now,
         })
     });
-    json::set(&mut node, "/status/conditions", conditions.to_vec());
-    let mut taints = json::list(&node, "/spec/taints").to_vec();
+    let changed = Arc::make_mut(&mut node);
+    json::set(changed, "/status/conditions", conditions.to_vec());
+    let mut taints = json::list(changed, "/spec/taints").to_vec();
     for effect in ["NoSchedule", "NoExecute"] {
         taints.push(json!({"key": UNREACHABLE, "effect": effect, "timeAdded": now}));
     }
-    json::set(&mut node, "/spec/taints", taints);
+    json::set(changed, "/spec/taints", taints);
     let node = store.put(NODES, node);
     tell_of(recorder, store, &node, "NodeNotReady");
     for mut pod in pods_on(store, json::text(&node, "/metadata/name")) {
@@ -151,7 +156,7 @@ fn declare_lost(store: &mut Store, recorder: &mut Recorder, mut node: Value, sin
             continue;
         }
         let not_ready = condition(&pod, "Ready", false, store.now());
-        let conditions = pod
+        let conditions = Arc::make_mut(&mut pod)
             .pointer_mut("/status/conditions")
             .and_then(Value::as_array_mut);
         for known in conditions.into_iter().flatten() {
@@ -165,15 +170,16 @@ fn declare_lost(store: &mut Store, recorder: &mut Recorder, mut node: Value, sin
     }
 }
 
-fn declare_found(store: &mut Store, recorder: &mut Recorder, mut node: Value) {
+fn declare_found(store: &mut Store, recorder: &mut Recorder, mut node: Arc<Value>) {
     let conditions = healthy(store.now());
-    json::set(&mut node, "/status/conditions", conditions);
-    let mut taints = json::list(&node, "/spec/taints").to_vec();
+    let changed = Arc::make_mut(&mut node);
+    json::set(changed, "/status/conditions", conditions);
+    let mut taints = json::list(changed, "/spec/taints").to_vec();
     taints.retain(|taint| json::text(taint, "/key") != UNREACHABLE);
     if taints.is_empty() {
-        json::remove(&mut node, "/spec/taints");
+        json::remove(changed, "/spec/taints");
     } else {
-        json::set(&mut node, "/spec/taints", taints);
+        json::set(changed, "/spec/taints", taints);
     }
     let node = store.put(NODES, node);
     tell_of(recorder, store, &node, "NodeReady");
@@ -204,7 +210,7 @@ fn evict_from(store: &mut Store, recorder: &mut Recorder, node: &str) {
         json::set(&mut disruption, "/reason", "DeletionByTaintManager");
         let why = "Taint manager: deleting due to NoExecute taint";
         json::set(&mut disruption, "/message", why);
-        let mut next = going(pod.clone(), now);
+        let mut next = going(&pod, now);
         let conditions = next
             .pointer_mut("/status/conditions")
             .and_then(Value::as_array_mut);
@@ -246,11 +252,8 @@ fn eviction(store: &Store, pod: &Value) -> Option<Timestamp> {
     }
 }
 
-fn pods_on(store: &Store, node: &str) -> Vec<Value> {
-    let pods = store.list(PODS, None);
-    pods.filter(|pod| json::text(pod, "/spec/nodeName") == node)
-        .cloned()
-        .collect()
+fn pods_on(store: &Store, node: &str) -> Vec<Arc<Value>> {
+    store.pick(PODS, |pod| json::text(pod, "/spec/nodeName") == node)
 }
 
 fn healthy(now: Timestamp) -> Vec<Value> {

@@ -9,6 +9,7 @@ use super::scheduler;
 use crate::domain::time::{since, whole_seconds};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const REPORTER: Reporter<'_> = Reporter {
     component: "replicaset-controller",
@@ -17,10 +18,8 @@ const REPORTER: Reporter<'_> = Reporter {
 
 /// Works on every ReplicaSet once.
 pub(super) fn sync_all(store: &mut Store, recorder: &mut Recorder) {
-    let all: Vec<Value> = store.list(REPLICA_SETS, None).cloned().collect();
-    for replica_set in all {
-        let pods = pods_of(store, &replica_set);
-        scale(store, recorder, &replica_set, &pods);
+    for replica_set in store.pick(REPLICA_SETS, |_| true) {
+        scale(store, recorder, &replica_set);
         count(store, replica_set);
     }
 }
@@ -45,7 +44,7 @@ pub(super) fn next_due(store: &Store) -> Option<Timestamp> {
 }
 
 /// Those that are neither going nor over.
-fn pods_of(store: &Store, replica_set: &Value) -> Vec<Value> {
+fn pods_of(store: &Store, replica_set: &Value) -> Vec<Arc<Value>> {
     let namespace = json::text(replica_set, "/metadata/namespace");
     let uid = json::text(replica_set, "/metadata/uid");
     let mut pods = store.controlled_by(PODS, namespace, uid);
@@ -56,13 +55,13 @@ fn pods_of(store: &Store, replica_set: &Value) -> Vec<Value> {
     pods
 }
 
-fn scale(store: &mut Store, recorder: &mut Recorder, replica_set: &Value, pods: &[Value]) {
+fn scale(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
+    let mut pods = pods_of(store, replica_set);
     let wanted = usize::try_from(json::number(replica_set, "/spec/replicas")).unwrap_or(0);
     for _ in pods.len()..wanted {
         create(store, recorder, replica_set);
     }
     let too_many = pods.len().saturating_sub(wanted);
-    let mut pods = pods.to_vec();
     // Who goes first (`controller_utils.go`, ActivePodsWithRanks): pending before running, not ready before ready, more restarts, newer.
     pods.sort_by_key(|pod| {
         (
@@ -73,7 +72,7 @@ fn scale(store: &mut Store, recorder: &mut Recorder, replica_set: &Value, pods: 
         )
     });
     for pod in pods.into_iter().take(too_many) {
-        delete(store, recorder, replica_set, pod);
+        delete(store, recorder, replica_set, &pod);
     }
 }
 
@@ -131,7 +130,8 @@ fn create(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
 }
 
 /// A pod that its kubelet is asked to end.
-pub(super) fn going(mut pod: Value, now: Timestamp) -> Value {
+pub(super) fn going(pod: &Value, now: Timestamp) -> Value {
+    let mut pod = pod.clone();
     let grace = json::number(&pod, "/spec/terminationGracePeriodSeconds");
     let then = now.checked_add(SignedDuration::from_secs(grace));
     let then = whole_seconds(then.unwrap_or(now)).to_string();
@@ -140,7 +140,7 @@ pub(super) fn going(mut pod: Value, now: Timestamp) -> Value {
     pod
 }
 
-fn delete(store: &mut Store, recorder: &mut Recorder, replica_set: &Value, pod: Value) {
+fn delete(store: &mut Store, recorder: &mut Recorder, replica_set: &Value, pod: &Value) {
     let pod = going(pod, store.now());
     let pod = store.put(PODS, pod);
     tell(
@@ -166,7 +166,7 @@ fn tell(
     recorder.tell(store, replica_set, &REPORTER, &told);
 }
 
-fn count(store: &mut Store, mut replica_set: Value) {
+fn count(store: &mut Store, mut replica_set: Arc<Value>) {
     let pods = pods_of(store, &replica_set);
     let now = store.now();
     let needed = SignedDuration::from_secs(json::number(&replica_set, "/spec/minReadySeconds"));
@@ -192,6 +192,8 @@ fn count(store: &mut Store, mut replica_set: Value) {
             json::set(&mut status, field, count);
         }
     }
-    json::set(&mut replica_set, "/status", status);
+    if replica_set.get("status") != Some(&status) {
+        json::set(Arc::make_mut(&mut replica_set), "/status", status);
+    }
     store.put(REPLICA_SETS, replica_set);
 }

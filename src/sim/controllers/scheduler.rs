@@ -9,6 +9,7 @@ use super::recorder::{Recorder, Told};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A pod that fits nowhere is tried again after so long, should nothing change before (`flushUnschedulablePodsLeftover`).
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
@@ -50,11 +51,10 @@ pub(super) fn tell_placed(store: &mut Store, recorder: &mut Recorder, pod: &Valu
 
 /// Works on every pod that has no node.
 pub(super) fn sync_all(scheduler: &mut Scheduler, store: &mut Store, recorder: &mut Recorder) {
-    let waits = |pod: &&Value| {
+    let pods = store.pick(PODS, |pod| {
         json::text(pod, "/spec/nodeName").is_empty()
             && json::text(pod, "/metadata/deletionTimestamp").is_empty()
-    };
-    let pods: Vec<Value> = store.list(PODS, None).filter(waits).cloned().collect();
+    });
     if pods.is_empty() {
         scheduler.told.clear();
         return;
@@ -64,8 +64,9 @@ pub(super) fn sync_all(scheduler: &mut Scheduler, store: &mut Store, recorder: &
         let uid = json::text(&pod, "/metadata/uid").to_owned();
         match pick(store, &pod) {
             Ok(node) => {
-                json::set(&mut pod, "/spec/nodeName", node);
-                json::remove(&mut pod, "/status/conditions");
+                let bound = Arc::make_mut(&mut pod);
+                json::set(bound, "/spec/nodeName", node);
+                json::remove(bound, "/status/conditions");
                 let pod = store.put(PODS, pod);
                 tell_placed(store, recorder, &pod);
                 scheduler.told.remove(&uid);
@@ -82,11 +83,12 @@ pub(super) fn sync_all(scheduler: &mut Scheduler, store: &mut Store, recorder: &
     }
 }
 
-fn refuse(store: &mut Store, recorder: &mut Recorder, mut pod: Value, why: String) {
+fn refuse(store: &mut Store, recorder: &mut Recorder, mut pod: Arc<Value>, why: String) {
     let mut scheduled = condition(&pod, "PodScheduled", false, store.now());
     json::set(&mut scheduled, "/reason", "Unschedulable");
     json::set(&mut scheduled, "/message", why.as_str());
-    json::set(&mut pod, "/status/conditions", json!([scheduled]));
+    let conditions = json!([scheduled]);
+    json::set(Arc::make_mut(&mut pod), "/status/conditions", conditions);
     let pod = store.put(PODS, pod);
     let told = Told::whole("Warning", "FailedScheduling", why);
     recorder.tell_of_scheduling(store, &pod, "Scheduling", &told);

@@ -61,9 +61,10 @@ fn scope(records: &Records, found: &mut Vec<String>) {
     }
 }
 
-/// I8, for every write that left a process, accepted or not.
+/// I8, for every write that left a process, accepted or not. A process that takes over may send at once what another one has sent: both test
+/// the resource version, so that one of the two is refused. But nobody repeats himself.
 fn sends(records: &Records, found: &mut Vec<String>) {
-    let mut lost: BTreeMap<String, jiff::Timestamp> = BTreeMap::new();
+    let mut lost: BTreeMap<(&str, String), jiff::Timestamp> = BTreeMap::new();
     for sent in &records.sent {
         let action = action_in(&sent.body).unwrap_or_default();
         for path in ["/metadata/uid", "/metadata/resourceVersion"] {
@@ -71,7 +72,8 @@ fn sends(records: &Records, found: &mut Vec<String>) {
                 found.push(format!("I8: {action} does not test {path}"));
             }
         }
-        if let Some(at) = lost.get(&action)
+        let key = (sent.process.as_str(), action.clone());
+        if let Some(at) = lost.get(&key)
             && seconds(*at, sent.at) < MAY_LAND
         {
             found.push(format!(
@@ -80,7 +82,7 @@ fn sends(records: &Records, found: &mut Vec<String>) {
             ));
         }
         if sent.answer.is_none_or(|status| status >= 500) {
-            lost.insert(action, sent.at);
+            lost.insert(key, sent.at);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::super::json;
 use super::recorder::{Recorder, Reporter, Told};
 use jiff::Timestamp;
 use serde_json::Value;
+use std::sync::Arc;
 
 const REPORTER: Reporter<'_> = Reporter {
     component: "deployment-controller",
@@ -22,8 +23,7 @@ const MOST: &str = "deployment.kubernetes.io/max-replicas";
 
 /// Works on every Deployment once.
 pub(super) fn sync_all(store: &mut Store, recorder: &mut Recorder) {
-    let all: Vec<Value> = store.list(DEPLOYMENTS, None).cloned().collect();
-    for deployment in all {
+    for deployment in store.pick(DEPLOYMENTS, |_| true) {
         Rollout {
             store: &mut *store,
             recorder: &mut *recorder,
@@ -43,15 +43,15 @@ pub(super) fn next_due(store: &Store) -> Option<Timestamp> {
 struct Rollout<'a> {
     store: &'a mut Store,
     recorder: &'a mut Recorder,
-    deployment: Value,
+    deployment: Arc<Value>,
 }
 
 /// Its ReplicaSets, told apart.
 struct Sets {
     /// That of the present template.
-    new: Option<Value>,
+    new: Option<Arc<Value>>,
     /// All others, oldest first.
-    old: Vec<Value>,
+    old: Vec<Arc<Value>>,
 }
 
 impl Rollout<'_> {
@@ -80,7 +80,7 @@ impl Rollout<'_> {
     /// First all old pods go, then the new ReplicaSet is made.
     fn recreate(&mut self) {
         let sets = self.adopt(false);
-        let active: Vec<&Value> = sets
+        let active: Vec<&Arc<Value>> = sets
             .old
             .iter()
             .filter(|set| json::number(set, "/spec/replicas") > 0)
@@ -122,7 +122,7 @@ impl Rollout<'_> {
             .old
             .len()
             .saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
-        let idle = |set: &&Value| {
+        let idle = |set: &&Arc<Value>| {
             json::number(set, "/spec/replicas") == 0 && json::number(set, "/status/replicas") == 0
         };
         for set in sets.old.iter().take(too_many).filter(idle) {

@@ -6,6 +6,7 @@ use super::{DESIRED, MOST, Rollout, Sets};
 use crate::domain::workload::{REVISION_ANNOTATION, TEMPLATE_HASH_LABEL};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The numbers that a revision had before.
 const HISTORY: &str = "deployment.kubernetes.io/revision-history";
@@ -37,7 +38,7 @@ impl Rollout<'_> {
     /// The same, after the new one was made where it may be, renumbered where it was an old one, and given the Deployment's annotations.
     pub(super) fn adopt(&mut self, create: bool) -> Sets {
         let mut sets = self.sets();
-        let next = sets.old.iter().map(number).max().unwrap_or(0) + 1;
+        let next = sets.old.iter().map(|set| number(set)).max().unwrap_or(0) + 1;
         sets.new = match sets.new.take() {
             Some(found) => Some(self.renumber(found, next)),
             None if create => self.create(next, &sets.old),
@@ -49,7 +50,7 @@ impl Rollout<'_> {
         sets
     }
 
-    fn renumber(&mut self, mut set: Value, next: i64) -> Value {
+    fn renumber(&mut self, mut set: Arc<Value>, next: i64) -> Arc<Value> {
         let mut annotations = json::strings(&set, "/metadata/annotations");
         self.copy_annotations(&mut annotations);
         let before = number(&set);
@@ -63,11 +64,11 @@ impl Rollout<'_> {
                 annotations.insert(HISTORY.to_owned(), history);
             }
         }
-        json::set(&mut set, "/metadata/annotations", json!(annotations));
+        annotate(&mut set, &annotations);
         self.store.put(REPLICA_SETS, set)
     }
 
-    fn create(&mut self, number: i64, old: &[Value]) -> Option<Value> {
+    fn create(&mut self, number: i64, old: &[Arc<Value>]) -> Option<Arc<Value>> {
         let mut template = self.deployment.pointer("/spec/template")?.clone();
         let hash = hash(&template);
         let label = format!("/metadata/labels/{TEMPLATE_HASH_LABEL}");
@@ -127,12 +128,16 @@ impl Rollout<'_> {
     fn take_number(&mut self, number: i64) {
         let mut annotations = json::strings(&self.deployment, "/metadata/annotations");
         annotations.insert(REVISION_ANNOTATION.to_owned(), number.to_string());
-        json::set(
-            &mut self.deployment,
-            "/metadata/annotations",
-            json!(annotations),
-        );
-        self.deployment = self.store.put(DEPLOYMENTS, self.deployment.clone());
+        annotate(&mut self.deployment, &annotations);
+        self.deployment = self.store.put(DEPLOYMENTS, Arc::clone(&self.deployment));
+    }
+}
+
+/// Gives an object these annotations, where it has others.
+fn annotate(object: &mut Arc<Value>, annotations: &BTreeMap<String, String>) {
+    if json::strings(object, "/metadata/annotations") != *annotations {
+        let object = Arc::make_mut(object);
+        json::set(object, "/metadata/annotations", json!(annotations));
     }
 }
 

@@ -5,6 +5,7 @@ use super::super::super::json;
 use super::{Rollout, Sets};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Whether every wanted pod is there, new and available, and the controller has seen all that was asked.
 pub(super) fn complete(deployment: &Value) -> bool {
@@ -38,7 +39,7 @@ pub(super) fn deadline(deployment: &Value) -> Option<Timestamp> {
 impl Rollout<'_> {
     /// Writes the status.
     pub(super) fn report(&mut self, sets: &Sets) {
-        let before = self.deployment.clone();
+        let before = Arc::clone(&self.deployment);
         let all = || sets.new.iter().chain(&sets.old);
         let sum = |pointer: &str| all().map(|set| json::number(set, pointer)).sum::<i64>();
         let available = sum("/status/availableReplicas");
@@ -65,10 +66,10 @@ impl Rollout<'_> {
                 json::set(&mut status, field, count);
             }
         }
-        json::set(&mut self.deployment, "/status", status);
+        json::set(Arc::make_mut(&mut self.deployment), "/status", status);
         self.available(available);
         self.estimate(&before, sets);
-        self.deployment = self.store.put(DEPLOYMENTS, self.deployment.clone());
+        self.deployment = self.store.put(DEPLOYMENTS, Arc::clone(&self.deployment));
     }
 
     fn available(&mut self, available: i64) {
@@ -151,8 +152,9 @@ impl Rollout<'_> {
     }
 
     fn conditions(&mut self) -> impl Iterator<Item = &mut Value> {
-        json::default(&mut self.deployment, "/status/conditions", json!([]));
-        self.deployment
+        let deployment = Arc::make_mut(&mut self.deployment);
+        json::default(deployment, "/status/conditions", json!([]));
+        deployment
             .pointer_mut("/status/conditions")
             .and_then(Value::as_array_mut)
             .into_iter()
@@ -182,8 +184,7 @@ impl Rollout<'_> {
                 json::set(&mut fresh, "/lastTransitionTime", transition);
             }
             *live = fresh;
-        } else if let Some(conditions) = self
-            .deployment
+        } else if let Some(conditions) = Arc::make_mut(&mut self.deployment)
             .pointer_mut("/status/conditions")
             .and_then(Value::as_array_mut)
         {

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use sandbox::Sandbox;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What the kubelets know: the pods' sandboxes by uid, and the images on each node.
 #[derive(Default)]
@@ -83,8 +84,8 @@ pub(super) fn sync_all(state: &mut State) {
     forget_the_gone(state);
 }
 
-fn to_do(state: &State, now: Timestamp) -> Vec<Value> {
-    let concerned = |pod: &&Value| {
+fn to_do(state: &State, now: Timestamp) -> Vec<Arc<Value>> {
+    let concerned = |pod: &Value| {
         let node = json::text(pod, "/spec/nodeName");
         let going = json::text(pod, "/metadata/deletionTimestamp");
         if node.is_empty() {
@@ -103,8 +104,7 @@ fn to_do(state: &State, now: Timestamp) -> Vec<Value> {
                 || sandbox.next_due().is_some_and(|due| due <= now)
         })
     };
-    let pods = state.api.store.list(PODS, None);
-    pods.filter(concerned).cloned().collect()
+    state.api.store.pick(PODS, concerned)
 }
 
 /// The pods that were deleted without their kubelet. There are none as long as there are as many sandboxes as pods that have one.
@@ -119,7 +119,7 @@ fn forget_the_gone(state: &mut State) {
     }
 }
 
-fn sync(state: &mut State, mut pod: Value, now: Timestamp) {
+fn sync(state: &mut State, mut pod: Arc<Value>, now: Timestamp) {
     if json::text(&pod, "/spec/nodeName").is_empty() {
         // It was deleted before any kubelet heard of it.
         return delete(&mut state.api.store, &pod);
@@ -165,7 +165,9 @@ fn sync(state: &mut State, mut pod: Value, now: Timestamp) {
     };
     let status = status::of_pod(&pod, &sandbox, now);
     tell(state, &pod, &told);
-    json::set(&mut pod, "/status", status);
+    if pod.get("status") != Some(&status) {
+        json::set(Arc::make_mut(&mut pod), "/status", status);
+    }
     let pod = state.api.store.put(PODS, pod);
     json::text(&pod, "/metadata/resourceVersion").clone_into(&mut sandbox.seen);
     state.kubelet.sandboxes.insert(uid, sandbox);
