@@ -334,6 +334,24 @@ async fn a_lost_write_is_repeated_only_when_it_can_not_land_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lost_answer_that_could_not_be_recorded_is_not_forgotten() {
+    let world = World::new("enforce", true);
+    world.api.on("patch", 1, Fault::LoseRequest);
+    let process = world.start("a").await;
+    process.post(&["f"]).await.unwrap();
+    while world.api.count("patch") == 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // Long enough for its own hold to end.
+    let away = Fault::Refuse(503, "ServiceUnavailable");
+    world.api.on("save incident", 6, away);
+    tokio::time::sleep(Duration::from_secs(64)).await;
+    assert_eq!(world.api.count("patch"), 1);
+    world.ends("Recovered").await;
+    assert_eq!(world.api.count("patch"), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_two_lost_answers_a_person_must_look() {
     let world = World::new("enforce", true);
     world.api.on("patch", 99, Fault::Refuse(504, "Timeout"));
