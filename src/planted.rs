@@ -18,8 +18,20 @@ pub enum Bug {
     AnythingIsProven,
     /// `domain`: the patch does not test the resource version.
     ResourceVersionNotTested,
+    /// `domain`: the patch does not say whose it is.
+    ActionIdForgotten,
     /// `domain`: the patch does not test the uid.
     UidNotTested,
+    /// `diagnosis`: whatever keeps an image away, it is called missing.
+    AwayIsMissing,
+    /// `action`: a conflict that passes is taken for a refusal.
+    ConflictIsRefusal,
+    /// `engine`: a revision that fails is not remembered as failing.
+    FailureNotRemembered,
+    /// `engine`: that somebody deployed between the intent and the write goes unnoticed.
+    ReplacedUnnoticed,
+    /// `engine`: what a hold stands on is not looked at again.
+    HeldForGood,
     /// `engine`: it acts on a plan that is not in the record.
     IntentNotRecorded,
     /// `action`: a write whose answer was lost is sent once more at once.
@@ -50,6 +62,8 @@ pub enum Bug {
     UnreadableIsEmpty,
     /// `evidence`: an incident list that can't be read is an empty one.
     UnreadablePastIsEmpty,
+    /// `verify`: what is whole for a moment counts as recovered.
+    SoakForgotten,
     /// `verify`: a workload that is not whole counts as recovered.
     RecoveredTooSoon,
     /// `verify`: a watch that timed out counts as recovered.

@@ -5,7 +5,7 @@ use super::{Authorized, reading};
 use crate::domain::plan::{Plan, json_patch};
 use crate::domain::workload::Workload;
 use crate::planted::{self, Bug};
-use crate::platform::kube::Cluster;
+use crate::platform::kube::{ApiError, Cluster};
 
 /// An object whose status moves all the time makes the resource version stale; at most this often, each try on a new reading.
 const TRIES: usize = 5;
@@ -52,7 +52,7 @@ pub async fn apply(
     still_allowed: &(dyn Fn() -> bool + Send + Sync),
 ) -> Result<Applied, Unapplied> {
     let plan = authorized.get();
-    let mut stale: Option<(Workload, String)> = None;
+    let mut stale: Option<(Workload, ApiError)> = None;
     for _ in 0..TRIES {
         let workload = read_again(cluster, plan).await?;
         if let Recognised::Ours(applied) =
@@ -63,8 +63,12 @@ pub async fn apply(
         if let Some((before, refusal)) = &stale
             && before.resource_version == workload.resource_version
         {
-            // Nothing moved: what was rejected is the write itself, an admission policy's 422 too.
-            return Err(Unapplied::Refused(refusal.clone()));
+            // Nothing moved. A conflict is somebody else's and passes; else it is the write itself that is rejected, by an admission policy's 422 too.
+            return Err(if refusal.is_conflict() {
+                Unapplied::Later(refusal.to_string())
+            } else {
+                Unapplied::Refused(refusal.to_string())
+            });
         }
         if !workload.same_intent(decided_on) && !planted::is(Bug::StaleDecisionTrusted) {
             return Err(Unapplied::Moved);
@@ -81,7 +85,7 @@ pub async fn apply(
             Ok(result) => return stored(plan, &workload, &result),
             Err(error) if error.is_not_found() => return Err(Unapplied::Gone),
             Err(error) if error.is_for_later() => return Err(Unapplied::Later(error.to_string())),
-            Err(error) if error.is_rejected() => stale = Some((workload, error.to_string())),
+            Err(error) if error.is_rejected() => stale = Some((workload, error)),
             Err(error) if error.is_ambiguous() && planted::is(Bug::BlindRetry) => {}
             Err(error) if error.is_ambiguous() => {
                 return settle(cluster, plan, &error.to_string()).await;

@@ -3,6 +3,7 @@
 use super::reading;
 use crate::domain::plan::{Plan, Rehearsal, json_patch};
 use crate::domain::workload::Workload;
+use crate::planted::{self, Bug};
 use crate::platform::kube::{ApiError, Cluster};
 use serde_json::Value;
 
@@ -39,7 +40,14 @@ async fn moved(
 ) -> Result<Workload, Rehearsal> {
     match reading(cluster, &stale.reference).await {
         Ok(Some(newer)) if newer.resource_version == stale.resource_version => {
-            Err(Rehearsal::Refused(error.to_string()))
+            Err(
+                if error.is_conflict() && !planted::is(Bug::ConflictIsRefusal) {
+                    // Nothing has moved that our precondition names: somebody else's conflict, and over the next time.
+                    Rehearsal::Unavailable(error.to_string())
+                } else {
+                    Rehearsal::Refused(error.to_string())
+                },
+            )
         }
         Ok(Some(newer)) if newer.same_intent(stale) => Ok(newer),
         Ok(_) => Err(Rehearsal::Unavailable(

@@ -6,6 +6,7 @@ use super::symptoms::{Symptom, SymptomKind};
 use crate::domain::diagnosis::Cause;
 use crate::domain::evidence::Evidence;
 use crate::domain::workload::ContainerState;
+use crate::planted::{self, Bug};
 
 /// What a symptom of this family means; `None` = it belongs to another.
 pub(super) fn judge(symptom: &Symptom, evidence: &Evidence) -> Option<Finding> {
@@ -40,7 +41,12 @@ fn failed_pull(symptom: &Symptom, evidence: &Evidence) -> Finding {
             "{image} can't be pulled, and neither the kubelet's message nor an event says why"
         ));
     }
-    match pull::classify(&symptom.message) {
+    let failure = if planted::is(Bug::AwayIsMissing) {
+        PullFailure::NotFound
+    } else {
+        pull::classify(&symptom.message)
+    };
+    match failure {
         PullFailure::NotFound => match was_there(symptom, evidence) {
             Some(place) => Finding::unknown(format!(
                 "the registry says that {image} does not exist, but it was there before: {place}"

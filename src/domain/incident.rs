@@ -218,12 +218,17 @@ pub struct IncidentStatus {
     /// A digest of the workload's intent and of the configuration that the last verdict was made on: when it moves, it is decided again.
     #[schemars(length(max = 64))]
     pub decided_on: String,
+    /// The namespace's `ripcord.dev/mode` that the last verdict was made on; empty = none, or it could not be read.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 63))]
+    pub decided_namespace_mode: String,
+    /// What live pods alone showed at the last verdict, as `container: Cause`: something else is decided again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40))]
+    pub decided_causes: Vec<String>,
     /// When a live symptom was last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_symptom_at: Option<Timestamp>,
-    /// Since when every complete look found no symptom; none = the last one found one, or nobody has looked yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub quiet_since: Option<Timestamp>,
     /// When it was closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,

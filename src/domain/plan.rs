@@ -196,7 +196,9 @@ pub fn changes(plan: &Plan, has_annotations: bool) -> Vec<Value> {
     operations.push(
         serde_json::json!({"op": "replace", "path": "/spec/template", "value": plan.template}),
     );
-    operations.push(serde_json::json!({"op": "add", "path": "/metadata/annotations/ripcord.dev~1action", "value": plan.action_id.as_str()}));
+    if !planted::is(Bug::ActionIdForgotten) {
+        operations.push(serde_json::json!({"op": "add", "path": "/metadata/annotations/ripcord.dev~1action", "value": plan.action_id.as_str()}));
+    }
     operations.push(serde_json::json!({"op": "add", "path": "/metadata/annotations/kubernetes.io~1change-cause", "value": plan.change_cause}));
     operations
 }

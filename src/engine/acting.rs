@@ -23,7 +23,8 @@ use jiff::{SignedDuration, Timestamp};
 /// What must be left of the hold when the write is sent: the write's own deadline is 10 s, and nobody may take over before it.
 const HOLD_LEFT: SignedDuration = SignedDuration::from_secs(12);
 
-/// Carries a recorded plan out, or finds that it was. `lost_answer` is when this process lost the answer to a write of it, in a record or not.
+/// Carries a recorded plan out, or finds that it was. `lost_answer` is when this process last lost the answer
+/// to such a write, whether that could be saved or not.
 pub(super) async fn act(
     context: &Context,
     config: &Config,
@@ -36,14 +37,21 @@ pub(super) async fn act(
     };
     let before = status(incident);
     let now = context.clock.now();
-    let may_still_land = step::may_still_land(&before, now) || step::lands_still(*lost_answer, now);
-    if may_still_land || step::lost_twice(&before) {
-        return only_look(context, config, incident, reference, may_still_land).await;
+    if let Some(why) = lost(&before, *lost_answer, now) {
+        return only_look(context, config, incident, reference, why).await;
     }
     let full = gather::full(context, config, incident, reference).await;
     // Before anything else: a process before this one may have written, and died before it recorded so.
     if let Some(input) = look_for_write(context, config, incident, &full.live()) {
         return advance(context, incident, input).await;
+    }
+    // Somebody's newer revision may fail too, and the same plan would fit: it is theirs all the same.
+    let newest = full
+        .case
+        .revisions()
+        .and_then(|revisions| revisions.newest.as_ref());
+    if newest.is_some_and(|newest| step::is_replaced(incident, &before, &newest.hash)) {
+        return decided_otherwise(context, config, incident, full).await;
     }
     let same_plan = full
         .proposal
@@ -98,19 +106,32 @@ async fn only_look(
     config: &Config,
     incident: &Incident,
     reference: &WorkloadRef,
-    may_still_land: bool,
+    otherwise: Written,
 ) -> Result<Wake, StoreError> {
     let live = live::read(&context.cluster, reference).await;
-    let input = look_for_write(context, config, incident, &live).unwrap_or_else(|| {
-        Input::Written(if may_still_land {
-            Written::Unseen("the answer was lost, and it may still land".to_owned())
-        } else {
-            Written::GivenUp(
-                "the answer to the write was lost twice, and it is not there".to_owned(),
-            )
-        })
-    });
+    let input = look_for_write(context, config, incident, &live);
+    let input = input.unwrap_or(Input::Written(otherwise));
     advance(context, incident, input).await
+}
+
+/// What a lost answer means as long as the write is not found; `None` = no answer is missing any more, and it may be decided and sent.
+fn lost(
+    status: &IncidentStatus,
+    lost_answer: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Written> {
+    let why = "the answer was lost, and it may still land";
+    if step::may_still_land(status, now) {
+        Some(Written::Unseen(why.to_owned()))
+    } else if step::lands_still(lost_answer, now) {
+        // That it was lost could not be saved: it counts all the same.
+        Some(Written::Unknown(why.to_owned()))
+    } else if step::lost_twice(status) {
+        let what = "the answer to the write was lost twice, and it is not there";
+        Some(Written::GivenUp(what.to_owned()))
+    } else {
+        None
+    }
 }
 
 /// Nothing was sent: the hold must be renewed and everything read again, or the configuration has changed; but not for longer than a day.

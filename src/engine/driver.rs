@@ -3,7 +3,8 @@
 
 use super::context::Context;
 use super::gather::{self, status, workload_of};
-use super::step::{Claim, Effect, HOLD_FOR, Input, Step, Wake, may_drive, step};
+use super::quiet::Quiet;
+use super::step::{Claim, Effect, HOLD_FOR, Input, Looked, Step, Wake, may_drive, step};
 use super::tell;
 use super::{acting, watching};
 use crate::config::Config;
@@ -108,9 +109,13 @@ async fn turn(
     match phase {
         None | Some(Phase::Closed) => Ok(Wake::Never),
         Some(Phase::Observing | Phase::Deciding | Phase::Waiting) => {
-            Box::pin(decide(context, &config, &incident, &reference)).await
+            let quiet = &mut memory.quiet;
+            Box::pin(decide(context, &config, &incident, &reference, quiet)).await
         }
-        Some(Phase::Held) => Box::pin(reconsider(context, &config, &incident, &reference)).await,
+        Some(Phase::Held) => {
+            let quiet = &mut memory.quiet;
+            Box::pin(reconsider(context, &config, &incident, &reference, quiet)).await
+        }
         Some(Phase::Acting) => {
             let lost = &mut memory.lost_answer;
             Box::pin(acting::act(context, &config, &incident, &reference, lost)).await
@@ -121,10 +126,11 @@ async fn turn(
     }
 }
 
-/// What a driver knows that may be in no record.
+/// What a driver knows that may be in no record. A process that begins anew loses it, and is only more patient for that.
 #[derive(Default)]
 struct Memory {
     seen: Option<Seen>,
+    quiet: Quiet,
     /// When the answer to a write was lost: saving that may fail too.
     lost_answer: Option<Timestamp>,
 }
@@ -153,12 +159,13 @@ async fn decide(
     config: &Config,
     incident: &Incident,
     reference: &WorkloadRef,
+    quiet: &mut Quiet,
 ) -> Result<Wake, StoreError> {
     let full = gather::full(context, config, incident, reference).await;
     if let Some(input) = acting::look_for_write(context, config, incident, &full.live()) {
         return advance(context, incident, input).await;
     }
-    let input = full.input(incident, config);
+    let input = quiet.noted(full.input(incident, config), context.clock.now());
     if planted::is(Bug::IntentNotRecorded)
         && let Some(unrecorded) = with_intent(context, incident, &input)
     {
@@ -194,6 +201,7 @@ async fn reconsider(
     config: &Config,
     incident: &Incident,
     reference: &WorkloadRef,
+    quiet: &mut Quiet,
 ) -> Result<Wake, StoreError> {
     let (live, looked) = gather::light(context, config, incident, reference).await;
     if let Some(input) = acting::look_for_write(context, config, incident, &live) {
@@ -201,12 +209,25 @@ async fn reconsider(
     }
     let input = match &live.workload {
         workload if gather::is_gone(incident, workload) => Input::Gone,
-        Observed::Known(_) if looked.decided_on != status(incident).decided_on => {
-            return decide(context, config, incident, reference).await;
+        Observed::Known(_)
+            if stands_on_something_else(&status(incident), &looked)
+                && !planted::is(Bug::HeldForGood) =>
+        {
+            return decide(context, config, incident, reference, quiet).await;
         }
-        _ => Input::Looked(Box::new(looked)),
+        _ => quiet.noted(Input::Looked(Box::new(looked)), context.clock.now()),
     };
     advance(context, incident, input).await
+}
+
+/// Whether a hold was decided on something that is not so any more. What can't be read now changes nothing.
+fn stands_on_something_else(held: &IncidentStatus, looked: &Looked) -> bool {
+    // Nothing that fails just now is a pause between two crashes; whether it has recovered is for the quiet looks to tell.
+    let fails_otherwise =
+        !looked.live_causes.is_empty() && !looked.live_causes.iter().eq(&held.decided_causes);
+    looked.decided_on != held.decided_on
+        || gather::namespace_moved(held, &looked.namespace_mode)
+        || fails_otherwise
 }
 
 /// Takes the step, saves it, and only then carries its effects out.

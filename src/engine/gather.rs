@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::decision;
 use crate::diagnosis;
 use crate::domain::case::{Case, IncidentFacts, PolicyChoice, StepTaken};
-use crate::domain::evidence::{Evidence, Metrics};
+use crate::domain::evidence::{Evidence, Memory, Metrics};
 use crate::domain::incident::IncidentStatus;
 use crate::domain::observed::Observed;
 use crate::domain::plan::{Plan, Refusal, Rehearsal, RevisionMark};
@@ -22,7 +22,9 @@ use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
 use crate::record::store;
 use crate::remedy;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// Everything that a full look found.
 pub(super) struct Full {
@@ -87,8 +89,12 @@ pub(super) async fn light(
     incident: &Incident,
     reference: &WorkloadRef,
 ) -> (Live, Looked) {
-    let live = live::read(&context.cluster, reference).await;
-    let looked = light_from(context, config, incident, &live);
+    let (live, namespace_mode) = tokio::join!(
+        live::read(&context.cluster, reference),
+        live::namespace_mode(&context.cluster, &reference.namespace),
+    );
+    let mut looked = light_from(context, config, incident, &live);
+    looked.namespace_mode = namespace_mode;
     (live, looked)
 }
 
@@ -99,12 +105,20 @@ pub(super) fn light_from(
     incident: &Incident,
     live: &Live,
 ) -> Looked {
+    let mut evidence = of_pods_alone(live.clone(), status(incident).memory, context.clock.now());
+    remember(&mut evidence);
+    let diagnosis = diagnosis::diagnose(&evidence, &config.limits);
+    looked(config, &evidence, diagnosis, None)
+}
+
+/// What the live API says, and nobody else was asked.
+fn of_pods_alone(live: Live, memory: Memory, gathered_at: Timestamp) -> Evidence {
     let unasked = || "not asked in this look".to_owned();
-    let mut evidence = Evidence {
-        gathered_at: context.clock.now(),
-        workload: live.workload.clone(),
-        revisions: live.revisions.clone(),
-        pods: live.pods.clone(),
+    Evidence {
+        gathered_at,
+        workload: live.workload,
+        revisions: live.revisions,
+        pods: live.pods,
         events: Observed::Unavailable(unasked()),
         logs: Vec::new(),
         metrics: Metrics {
@@ -117,11 +131,23 @@ pub(super) fn light_from(
         rolled_out_at: Observed::Unavailable(unasked()),
         past: Observed::Unavailable(unasked()),
         namespace_mode: Observed::Unavailable(unasked()),
-        memory: status(incident).memory,
+        memory,
+    }
+}
+
+/// What the live pods alone show: two looks are compared by it, whoever else was asked in them.
+fn live_causes(evidence: &Evidence, config: &Config) -> BTreeSet<String> {
+    let live = Live {
+        workload: evidence.workload.clone(),
+        revisions: evidence.revisions.clone(),
+        pods: evidence.pods.clone(),
     };
-    remember(&mut evidence);
-    let diagnosis = diagnosis::diagnose(&evidence, &config.limits);
-    looked(config, &evidence, diagnosis, None)
+    let alone = of_pods_alone(live, evidence.memory.clone(), evidence.gathered_at);
+    let diagnosis = diagnosis::diagnose(&alone, &config.limits);
+    let entries = diagnosis.entries.iter();
+    entries
+        .map(|entry| format!("{}: {}", entry.container, entry.cause))
+        .collect()
 }
 
 impl Full {
@@ -190,6 +216,9 @@ fn looked(
             .known()
             .map(|workload| decided_on(workload, &config.digest))
             .unwrap_or_default(),
+        namespace_mode: evidence.namespace_mode.clone(),
+        live_causes: live_causes(evidence, config),
+        quiet_since: None,
     }
 }
 
@@ -199,6 +228,15 @@ pub(super) fn mark(revision: &crate::domain::workload::Revision) -> RevisionMark
         name: revision.name.clone(),
         hash: revision.hash.clone(),
         number: revision.number,
+    }
+}
+
+/// Whether the namespace's mode is another one than that of the last verdict. What can't be read now has not moved.
+pub(super) fn namespace_moved(decided: &IncidentStatus, mode: &Observed<String>) -> bool {
+    match mode {
+        Observed::Known(mode) => *mode != decided.decided_namespace_mode,
+        Observed::Absent => !decided.decided_namespace_mode.is_empty(),
+        Observed::Unavailable(_) => false,
     }
 }
 

@@ -242,8 +242,19 @@ impl Intake {
                 Newest::NeverMade => return Ok(Fate::Skipped(SkipReason::NoRevision)),
                 Newest::Unknown => break,
             };
-            if let Some(reason) = known_to_closed(&incidents, workload, &newest, config, &alert.key)
-            {
+            let namespace_mode = if incidents.is_empty() {
+                Observed::Absent
+            } else {
+                live::namespace_mode(&self.context.cluster, namespace).await
+            };
+            if let Some(reason) = known_to_closed(
+                &incidents,
+                workload,
+                &newest,
+                &namespace_mode,
+                config,
+                &alert.key,
+            ) {
                 return Ok(Fate::Skipped(reason));
             }
             if let Some(fate) = self

@@ -1,9 +1,10 @@
 //! Whether a closed incident has said all there is to say about an alert: then it opens no other one.
 
-use super::gather::{decided_on, status};
+use super::gather::{decided_on, namespace_moved, status};
 use crate::config::Config;
 use crate::domain::alert::AlertKey;
 use crate::domain::incident::Ending;
+use crate::domain::observed::Observed;
 use crate::domain::workload::{Revision, Workload};
 use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
@@ -15,6 +16,7 @@ pub(super) fn known_to_closed(
     incidents: &[Incident],
     workload: &Workload,
     newest: &Revision,
+    namespace_mode: &Observed<String>,
     config: &Config,
     key: &AlertKey,
 ) -> Option<SkipReason> {
@@ -35,10 +37,11 @@ pub(super) fn known_to_closed(
         match ending {
             _ if !about_it => None,
             Ending::NotFailing => None,
-            // A person knows; but once the workload, its annotations or the configuration have changed (dry run to enforce), it is decided
+            // A person knows; but once the workload, its annotations, the namespace's mode or the configuration have changed (dry run to enforce), it is decided
             // again, whichever alert says that it still fails.
             _ if ending.absorbs_later_alerts() => {
-                (status.decided_on == digest).then_some(SkipReason::Absorbed)
+                let same = status.decided_on == digest && !namespace_moved(&status, namespace_mode);
+                same.then_some(SkipReason::Absorbed)
             }
             // An alert lags behind the repair; another one about what was restored is news.
             _ => has_it.then_some(SkipReason::AlreadyKnown),
@@ -135,6 +138,7 @@ mod tests {
             &[closed(ending)],
             &workload(),
             &revision(newest),
+            &Observed::Absent,
             &config(mode),
             &alert(alert_of).key(),
         )
@@ -172,5 +176,24 @@ mod tests {
     #[test]
     fn what_was_never_seen_failing_is_looked_at_again() {
         assert_eq!(ask(Ending::NotFailing, "bad", "a", "mode: dry-run"), None);
+    }
+
+    #[test]
+    fn a_namespace_that_says_something_else_now_is_news_and_one_that_can_not_be_read_is_none() {
+        let ask = |mode: Observed<String>| {
+            known_to_closed(
+                &[closed(Ending::DryRun)],
+                &workload(),
+                &revision("bad"),
+                &mode,
+                &config("mode: dry-run"),
+                &alert("b").key(),
+            )
+        };
+        let away = Observed::Unavailable("403".to_owned());
+        for same in [Observed::Absent, away] {
+            assert_eq!(ask(same), Some(SkipReason::Absorbed));
+        }
+        assert_eq!(ask(Observed::Known("enforce".to_owned())), None);
     }
 }

@@ -14,6 +14,7 @@ mod intake;
 mod known;
 mod ledger;
 mod operations;
+mod quiet;
 mod resolve;
 pub mod step;
 mod tasks;

@@ -142,7 +142,7 @@ pub fn judge(record: &VerificationRecord, look: &Look<'_>) -> (VerificationRecor
             next.seen = truncate(&why, 256);
             lasting(&next, look.now, &why, false)
         }
-        State::Whole { restarts, pods } => whole(&mut next, look, restarts, pods),
+        State::Whole(target) => whole(&mut next, look, target),
     };
     let judgement = bounded(&next, look.now, judgement);
     judgement.as_str().clone_into(&mut next.judgement);
@@ -172,7 +172,15 @@ enum State {
     Failing(String),
     Unseen(String),
     Partial { score: i64, why: String },
-    Whole { restarts: i64, pods: usize },
+    Whole(Target),
+}
+
+/// The target's pods, all of them well.
+struct Target {
+    pods: usize,
+    restarts: i64,
+    /// When the last of them became ready, as they say themselves.
+    ready_since: Option<Timestamp>,
 }
 
 fn state(look: &Look<'_>) -> State {
@@ -222,10 +230,11 @@ fn state(look: &Look<'_>) -> State {
             .flat_map(|pod| &pod.containers)
             .map(|container| container.restarts)
             .sum();
-        State::Whole {
-            restarts,
+        State::Whole(Target {
             pods: own.len(),
-        }
+            restarts,
+            ready_since: own.iter().filter_map(|pod| pod.ready_since).max(),
+        })
     } else {
         let ready = i64::try_from(ready).unwrap_or(0);
         State::Partial {
@@ -255,8 +264,13 @@ fn lasting(next: &VerificationRecord, now: Timestamp, why: &str, unseen: bool) -
     }
 }
 
-fn whole(next: &mut VerificationRecord, look: &Look<'_>, restarts: i64, pods: usize) -> Judgement {
+fn whole(next: &mut VerificationRecord, look: &Look<'_>, target: Target) -> Judgement {
     let now = look.now;
+    let Target {
+        pods,
+        restarts,
+        ready_since,
+    } = target;
     let restarted = next.whole_since.is_some() && restarts > next.restarts_at_start;
     // Scaling down takes restarts away, scaling up brings none: neither is a restart.
     next.restarts_at_start = restarts;
@@ -267,9 +281,13 @@ fn whole(next: &mut VerificationRecord, look: &Look<'_>, restarts: i64, pods: us
     if next.whole_since.is_none() || restarted {
         next.whole_since = Some(now);
     }
+    // Nobody may have looked for a while: what became ready in that time was not whole before. A time to come is another clock's.
+    if let Some(ready_since) = ready_since.filter(|ready_since| *ready_since <= now) {
+        next.whole_since = next.whole_since.max(Some(ready_since));
+    }
     let whole_for = since(next.whole_since.unwrap_or(now), now);
     let soak = SignedDuration::from_secs(next.soak_seconds);
-    if whole_for < soak {
+    if whole_for < soak && !planted::is(Bug::SoakForgotten) {
         next.last_progress = whole_seconds(now);
         "whole".clone_into(&mut next.seen);
         let restart = if restarted {

@@ -59,11 +59,10 @@ pub(crate) async fn healthy(story: &Story, truth: &mut Truth) -> Lab {
     if story.outside {
         lab.apply_redis(OUTSIDE, &[]);
     }
-    lab.world.advance(HEALTHY_FOR).await;
-    truth.look(&lab.world);
+    lab.pass(HEALTHY_FOR, truth).await;
     if story.bad_before {
         lab.apply_redis(NAMESPACE, BAD_BEFORE);
-        lab.world.advance(Duration::from_secs(20)).await;
+        lab.pass(Duration::from_secs(20), truth).await;
     }
     lab
 }
@@ -77,6 +76,14 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
+    /// Lets time pass before the story, with a look now and then.
+    async fn pass(&self, time: Duration, truth: &mut Truth) {
+        for _ in 0..time.as_secs() / 10 {
+            self.world.advance(Duration::from_secs(10)).await;
+            truth.look(&self.world);
+        }
+    }
+
     pub(crate) fn break_rollouts(&self, story: &Story) {
         if story.broken.redis() {
             self.apply_redis(NAMESPACE, BAD_ARGS);

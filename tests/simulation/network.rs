@@ -3,6 +3,7 @@
 use super::dice::Dice;
 use super::story::{FAULTS_END, Fault, Reach, Story};
 use super::trace::Trace;
+use super::truth::hash_of;
 use jiff::Timestamp;
 use ripcord::platform::clock::Clock;
 use ripcord::sim::{After, Before, Call, Interference};
@@ -40,8 +41,8 @@ pub(crate) enum Question {
 pub(crate) struct Heard {
     pub(crate) at: Timestamp,
     pub(crate) good: bool,
-    /// For pods: whether one of them was seen failing.
-    pub(crate) failing: bool,
+    /// For pods: the template hashes of those that were seen failing.
+    pub(crate) failing: BTreeSet<String>,
 }
 
 /// A write to a workload as it left a process.
@@ -64,10 +65,12 @@ struct State {
     armed: bool,
     requests: u64,
     dead: BTreeSet<String>,
-    frozen_until: Option<Timestamp>,
+    /// Which process is held up, and until when.
+    frozen: Option<(String, Timestamp)>,
     heard: BTreeMap<String, BTreeMap<(Question, String), Heard>>,
     intents: BTreeMap<String, BTreeSet<String>>,
     sent: Vec<Sent>,
+    failing: BTreeMap<String, Vec<Timestamp>>,
     past: BTreeMap<String, VecDeque<(Timestamp, u16, Value)>>,
     fresh: Option<(u16, Value)>,
     met: BTreeSet<Fault>,
@@ -130,6 +133,11 @@ impl Network {
 
     pub(crate) fn sent(&self) -> Vec<Sent> {
         self.state().sent.clone()
+    }
+
+    /// When a process was told that a pod of a template fails, by the template's hash.
+    pub(crate) fn failing(&self) -> BTreeMap<String, Vec<Timestamp>> {
+        self.state().failing.clone()
     }
 
     /// The processes that have died, of which nobody has heard yet.
@@ -219,6 +227,8 @@ impl Network {
         .into_iter()
         .find(|fault| {
             self.story.has(*fault, second)
+                && (changes || *fault != Fault::Conflict)
+                && (!changes || *fault != Fault::StaleReads)
                 && self.reaches(call, *fault)
                 && dice.chance(self.story.density)
         })?;
@@ -234,14 +244,14 @@ impl Network {
             Fault::TimeoutBefore => {
                 Before::Strand(Duration::from_secs(dice.between(11, LONGEST_ON_THE_WAY)))
             }
-            Fault::Conflict if changes => status(409, "Conflict", json!({})),
+            Fault::Conflict => status(409, "Conflict", json!({})),
             Fault::Throttled => status(
                 429,
                 "TooManyRequests",
                 json!({"retryAfterSeconds": dice.between(1, 300)}),
             ),
             Fault::ServerError => status(500, "InternalError", json!({})),
-            Fault::StaleReads if !changes => {
+            Fault::StaleReads => {
                 let (code, body) = self.answered_before(call)?;
                 Before::Answer(code, body)
             }
@@ -297,8 +307,17 @@ impl Network {
             let heard = Heard {
                 at: self.clock.now(),
                 good: status < 300,
-                failing: question.0 == Question::Pods && has_failing_pod(body),
+                failing: if question.0 == Question::Pods {
+                    failing_hashes(body)
+                } else {
+                    BTreeSet::new()
+                },
             };
+            let now = self.clock.now();
+            for hash in &heard.failing {
+                let times = state.failing.entry(hash.clone()).or_default();
+                times.push(now);
+            }
             state
                 .heard
                 .entry(process)
@@ -344,15 +363,16 @@ impl Interference for Network {
             {
                 let pause =
                     jiff::SignedDuration::from_secs(i64::try_from(self.story.pause).unwrap());
-                state.frozen_until = self.clock.now().checked_add(pause).ok();
+                let until = self.clock.now().checked_add(pause).unwrap();
+                state.frozen = Some((process.clone(), until));
                 state.met.insert(Fault::Frozen);
             }
-            if let Some(until) = state.frozen_until
-                && until > self.clock.now()
-                && process == "p1"
+            if let Some((frozen, until)) = &state.frozen
+                && *until > self.clock.now()
+                && *frozen == process
             {
                 self.note(call, "held up");
-                return Before::Delay(self.clock.until(until));
+                return Before::Delay(self.clock.until(*until));
             }
         }
         let Some((fault, before)) = self.by_window(call) else {
@@ -464,10 +484,11 @@ pub(crate) fn intent_in(body: &Value) -> Option<String> {
     action.filter(|_| acting).map(str::to_owned)
 }
 
-/// Whether a pod of a list can't start, or ended with an error. Written from the Kubernetes API, not from the daemon.
-pub(crate) fn has_failing_pod(list: &Value) -> bool {
+/// The template hashes of those pods of a list that can't start, or ended with an error. Written from the Kubernetes API, not from the daemon.
+fn failing_hashes(list: &Value) -> BTreeSet<String> {
     let items = list.get("items").and_then(Value::as_array);
-    items.into_iter().flatten().any(is_failing)
+    let failing = items.into_iter().flatten().filter(|pod| is_failing(pod));
+    failing.map(hash_of).collect()
 }
 
 /// The reasons for which a container waits that are no part of a usual start.

@@ -22,6 +22,7 @@ use tower::Service as _;
 /// The guards' limits that the observer knows too.
 pub(crate) const DWELL: i64 = 10;
 pub(crate) const COOLDOWN: i64 = 300;
+pub(crate) const SOAK: i64 = 30;
 pub(crate) const STEPS: usize = 2;
 
 const CONFIG: &str = r#"

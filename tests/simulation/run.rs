@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use ripcord::planted::{self, Bug};
 use ripcord::sim::{Interference, Lie, World, WriteLog};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,8 @@ use tokio::sync::mpsc;
 
 /// By then every incident must have ended, in seconds after the broken rollout: cooldown, quiet time and two verifications fit in.
 const DEADLINE: u64 = FAULTS_END + 2400;
+/// After the last fault what is held is looked at twice more: it may be decided again.
+const LAST_LOOKS: u64 = 70;
 /// For so long after the end nothing may be written.
 pub(crate) const QUIET: u64 = 90;
 
@@ -43,8 +45,13 @@ pub(crate) struct Records {
     /// Every alert that was posted, answered or not.
     pub(crate) posted: BTreeSet<AlertId>,
     pub(crate) delivered: Vec<Delivered>,
+    /// When a process was told that a pod of a template fails, by the template's hash.
+    pub(crate) failing: BTreeMap<String, Vec<Timestamp>>,
     /// As they are at the end.
     pub(crate) incidents: Vec<Value>,
+    pub(crate) deployments: Vec<Value>,
+    pub(crate) live_pods: Vec<Value>,
+    pub(crate) namespace: Value,
     /// From when on nothing may be written any more; `None` = the deadline passed first.
     pub(crate) quiet_from: Option<Timestamp>,
     pub(crate) died: Vec<String>,
@@ -220,10 +227,15 @@ impl Run {
         }
         run.people.wait_for_the_request();
         run.lab.break_rollouts(&run.story);
-        let quiet_from = run.until_settled().await;
-        if quiet_from.is_some() {
-            for _ in 0..QUIET {
-                run.second().await;
+        let mut quiet_from = run.until_settled().await;
+        let mut left = QUIET;
+        while quiet_from.is_some() && left > 0 {
+            run.second().await;
+            left -= 1;
+            // A registry that is back shows it with the kubelet's next try, minutes later: then it goes on.
+            if !run.is_settled() {
+                quiet_from = run.until_settled().await;
+                left = QUIET;
             }
         }
         run.network.once_answered(None);
@@ -234,7 +246,11 @@ impl Run {
             truth: run.truth,
             posted: run.alerts,
             delivered: run.delivered,
+            failing: run.network.failing(),
             incidents: run.lab.world.objects("Incident", NAMESPACE),
+            deployments: run.lab.world.objects("Deployment", NAMESPACE),
+            live_pods: run.lab.world.objects("Pod", NAMESPACE),
+            namespace: run.lab.world.object("Namespace", "", NAMESPACE).unwrap(),
             quiet_from,
             died: run.died,
             met: run.network.all_met(),
@@ -250,7 +266,7 @@ impl Run {
         while self.network.second() < DEADLINE + slow {
             self.second().await;
             let second = self.network.second();
-            if second > FAULTS_END + 5
+            if second > FAULTS_END + LAST_LOOKS
                 && second.is_multiple_of(5)
                 && !self.alertmanager.is_busy()
                 && self.posted.is_empty()

@@ -100,7 +100,7 @@ impl Window {
 }
 
 /// When every fault is over, in seconds after the broken rollout: from here on the incidents must end.
-pub(crate) const FAULTS_END: u64 = 420;
+pub(crate) const FAULTS_END: u64 = 300;
 
 /// Which rollout is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,8 @@ pub(crate) struct Sample {
     pub(crate) whole: bool,
     /// A pod of it can't start, or ended with an error.
     pub(crate) failing: bool,
+    /// The template hash of its newest ReplicaSet; empty = the controller has not made it yet.
+    pub(crate) newest: String,
 }
 
 /// A template that was ever rolled out.
@@ -22,8 +24,10 @@ pub(crate) struct Sample {
 pub(crate) struct Template {
     pub(crate) hash: String,
     pub(crate) content: Value,
-    /// Whether a pod of it was ever ready.
-    pub(crate) ever_ready: bool,
+    /// Since when it has a ready pod, where it has one.
+    ready_since: Option<Timestamp>,
+    /// For how many seconds it had one at a stretch, at most.
+    pub(crate) ready_for: i64,
 }
 
 /// All that was seen.
@@ -49,14 +53,16 @@ impl Truth {
         self.version = world.version();
         self.there.clear();
         let pods = world.objects("Pod", NAMESPACE);
-        for set in world.objects("ReplicaSet", NAMESPACE) {
-            let entry = self.templates.entry(text(&set, "/metadata/uid"));
+        let sets = world.objects("ReplicaSet", NAMESPACE);
+        for set in &sets {
+            let entry = self.templates.entry(text(set, "/metadata/uid"));
             let known = entry.or_insert_with(|| Template {
-                hash: text(&set, "/metadata/labels/pod-template-hash"),
+                hash: hash_of(set),
                 content: without_hash(&set["spec"]["template"]),
-                ever_ready: false,
+                ready_since: None,
+                ready_for: 0,
             });
-            known.ever_ready |= number(&set, "/status/readyReplicas") > 0;
+            known.note_ready(number(set, "/status/readyReplicas") > 0, at);
         }
         for deployment in world.objects("Deployment", NAMESPACE) {
             let name = text(&deployment, "/metadata/name");
@@ -67,6 +73,7 @@ impl Truth {
                 at,
                 whole: is_whole(&deployment),
                 failing: own.clone().any(is_failing_now),
+                newest: newest_of(&deployment, &sets),
             };
             self.there.insert(name.clone());
             self.samples.entry(name).or_default().push(sample);
@@ -75,6 +82,9 @@ impl Truth {
 
     /// Nothing has changed: every workload that is there is as it was.
     fn again(&mut self, at: Timestamp) {
+        for template in self.templates.values_mut() {
+            template.note_ready(template.ready_since.is_some(), at);
+        }
         let there = self
             .samples
             .iter_mut()
@@ -101,6 +111,13 @@ impl Truth {
         })
     }
 
+    /// The hash of a workload's newest revision at a moment.
+    pub(crate) fn newest(&self, workload: &str, moment: Timestamp) -> Option<&str> {
+        let samples = self.samples.get(workload)?;
+        let last = samples.iter().rfind(|sample| sample.at <= moment)?;
+        Some(&last.newest)
+    }
+
     /// The template that a patch writes, where it was rolled out before.
     pub(crate) fn known(&self, template: &Value) -> impl Iterator<Item = &Template> {
         let wanted = without_hash(template);
@@ -108,6 +125,31 @@ impl Truth {
             .values()
             .filter(move |known| known.content == wanted)
     }
+}
+
+impl Template {
+    fn note_ready(&mut self, ready: bool, at: Timestamp) {
+        if ready {
+            let since = *self.ready_since.get_or_insert(at);
+            self.ready_for = self.ready_for.max(at.duration_since(since).as_secs());
+        } else {
+            self.ready_since = None;
+        }
+    }
+}
+
+/// The hash of the ReplicaSet that has the Deployment's own template.
+fn newest_of(deployment: &Value, sets: &[Value]) -> String {
+    let own = sets.iter().find(|set| {
+        set.pointer("/metadata/ownerReferences/0/uid") == deployment.pointer("/metadata/uid")
+            && without_hash(&set["spec"]["template"]) == deployment["spec"]["template"]
+    });
+    own.map_or_else(String::new, |set| hash_of(set))
+}
+
+/// The hash of the template that a ReplicaSet or a pod is of.
+pub(crate) fn hash_of(object: &Value) -> String {
+    text(object, "/metadata/labels/pod-template-hash")
 }
 
 /// It fails at this moment; that a container failed once is no failure for ever.

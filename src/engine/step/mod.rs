@@ -14,6 +14,7 @@ use crate::domain::identity::TemplateHash;
 use crate::domain::incident::{
     Ending, FactRecord, Holder, IncidentStatus, Phase, VerificationRecord,
 };
+use crate::domain::observed::Observed;
 use crate::domain::plan::{Plan, Rehearsal, RevisionMark};
 use crate::domain::policy::Mode;
 use crate::domain::verdict::Verdict;
@@ -22,6 +23,7 @@ use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
 use crate::verify::Judgement;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// How long a holder may be silent before anybody takes over: three times what a stuck API call may last.
 pub const HOLD_FOR: SignedDuration = SignedDuration::from_secs(30);
@@ -76,6 +78,19 @@ pub struct Looked {
     pub decided: Option<Decided>,
     /// The digest of the workload's intent and the configuration.
     pub decided_on: String,
+    /// The namespace's mode annotation, where it was asked for.
+    pub namespace_mode: Observed<String>,
+    /// What the live pods alone show, as `container: Cause`.
+    pub live_causes: BTreeSet<String>,
+    /// Since when this process has looked, again and again, without finding a symptom.
+    pub quiet_since: Option<Timestamp>,
+}
+
+impl Looked {
+    /// Whether everything was read, and nothing fails.
+    pub fn is_quiet(&self) -> bool {
+        self.complete && self.diagnosis.entries.is_empty() && self.diagnosis.pending.is_empty()
+    }
 }
 
 /// A decision that a look led to.
@@ -128,6 +143,12 @@ const LAST_LANDING: SignedDuration = SignedDuration::from_secs(65);
 /// Whether the answer to a write of this incident was lost so lately that it may still land.
 pub fn may_still_land(status: &IncidentStatus, now: Timestamp) -> bool {
     lands_still(acting::lost_answer(status).map(|(at, _)| at), now)
+}
+
+/// Whether the newest revision is another one than this incident is about: somebody has deployed since.
+pub fn is_replaced(incident: &Incident, status: &IncidentStatus, newest: &TemplateHash) -> bool {
+    let expected = looked::expected_revision(&incident.spec, status);
+    expected.is_some_and(|expected| expected != *newest) && !planted::is(Bug::ReplacedUnnoticed)
 }
 
 /// Whether a write whose answer was lost at that time may still land; `None` = no answer was lost.

@@ -127,6 +127,9 @@ fn look(diagnosis: Diagnosis, decision: Option<(Decision, Reason, Mode)>) -> Inp
         memory: Memory::default(),
         decided,
         decided_on: "d".into(),
+        namespace_mode: Observed::Absent,
+        live_causes: BTreeSet::new(),
+        quiet_since: None,
     }))
 }
 
@@ -199,57 +202,23 @@ fn what_could_not_be_read_is_not_quiet() {
     assert_eq!(closed.status.outcome, "NotFailing");
 }
 
-/// Looks several times, each time from the status that the look before left, and gives what the last one led to.
-fn looks(incident: &Incident, looks: impl IntoIterator<Item = (i64, Input)>) -> Step {
-    let mut incident = incident.clone();
-    let mut last = None;
-    for (second, input) in looks {
-        let taken = step(&incident, input, at(second));
-        incident = with(&incident, taken.status.clone());
-        last = Some(taken);
-    }
-    last.unwrap()
+/// A quiet look by a process that has found nothing since that second.
+fn quiet_since(second: i64) -> Input {
+    let Input::Looked(mut looked) = look(quiet(), None) else {
+        panic!()
+    };
+    looked.quiet_since = Some(at(second));
+    Input::Looked(looked)
 }
 
 #[test]
 fn without_a_symptom_it_closes_after_ten_minutes_of_looking_and_not_before() {
-    let first = || (20, look(quiet(), None));
-    let early = looks(&opened(), [first(), (619, look(quiet(), None))]);
+    let early = step(&opened(), quiet_since(20), at(619));
     assert_ne!(phase(&early), "Closed");
-    let late = looks(&opened(), [first(), (620, look(quiet(), None))]);
+    let unlooked = step(&opened(), look(quiet(), None), at(7_200));
+    assert_ne!(phase(&unlooked), "Closed");
+    let late = step(&opened(), quiet_since(20), at(620));
     assert_eq!(late.status.outcome, "NotFailing");
-}
-
-#[test]
-fn time_in_which_nobody_looked_is_not_quiet() {
-    let after_a_pause = step(&opened(), look(quiet(), None), at(7_200));
-    assert_ne!(phase(&after_a_pause), "Closed");
-    let hold = (Decision::Hold, Reason::CauseNotAllowed, Mode::Enforce);
-    let failing_between = looks(
-        &opened(),
-        [
-            (20, look(quiet(), None)),
-            (300, look(failing(), Some(hold))),
-            (640, look(quiet(), None)),
-        ],
-    );
-    assert_ne!(phase(&failing_between), "Closed");
-    assert_eq!(failing_between.status.quiet_since, Some(at(640)));
-}
-
-#[test]
-fn a_look_that_saw_not_everything_neither_begins_nor_ends_the_quiet() {
-    let unread = || {
-        let Input::Looked(mut looked) = look(quiet(), None) else {
-            panic!()
-        };
-        looked.complete = false;
-        Input::Looked(looked)
-    };
-    let begun = looks(&opened(), [(20, unread())]);
-    assert_eq!(begun.status.quiet_since, None);
-    let kept = looks(&opened(), [(20, look(quiet(), None)), (300, unread())]);
-    assert_eq!(kept.status.quiet_since, Some(at(20)));
 }
 
 #[test]
@@ -257,11 +226,27 @@ fn one_that_was_seen_failing_has_recovered_alone() {
     let hold = (Decision::Hold, Reason::CauseNotAllowed, Mode::Enforce);
     let held = step(&opened(), look(failing(), Some(hold)), at(20));
     assert_eq!(held.status.failed_revisions, [TemplateHash::new("bad")]);
-    let gone = looks(
-        &with(&opened(), held.status),
-        [(50, look(quiet(), None)), (650, look(quiet(), None))],
-    );
+    let gone = step(&with(&opened(), held.status), quiet_since(50), at(650));
     assert_eq!(gone.status.outcome, "RecoveredAlone");
+}
+
+#[test]
+fn what_a_verdict_stands_on_is_in_the_record() {
+    let hold = (Decision::Hold, Reason::CauseNotAllowed, Mode::Enforce);
+    let decided = |mode: &str, cause: &str| {
+        let Input::Looked(mut looked) = look(failing(), Some(hold)) else {
+            panic!()
+        };
+        looked.namespace_mode = Observed::Known(mode.to_owned());
+        looked.live_causes = BTreeSet::from([cause.to_owned()]);
+        Input::Looked(looked)
+    };
+    let first = step(&opened(), decided("off", "web: Unknown"), at(20));
+    assert_eq!(first.status.decided_namespace_mode, "off");
+    let second = with(&opened(), first.status);
+    let second = step(&second, decided("enforce", "web: ImageNotFound"), at(50));
+    assert_eq!(second.status.decided_namespace_mode, "enforce");
+    assert_eq!(second.status.decided_causes, ["web: ImageNotFound"]);
 }
 
 #[test]

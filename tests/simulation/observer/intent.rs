@@ -120,9 +120,10 @@ fn known(records: &Records, mutation: &Mutation<'_>, sent: &Sent, found: &mut Ve
     }
     let pods = (Question::Pods, format!("app={}", mutation.workload));
     if let Some(pods) = sent.heard.get(&pods) {
-        if !pods.failing {
+        let newest = records.truth.newest(&mutation.workload, pods.at);
+        if !newest.is_some_and(|newest| pods.failing.contains(newest)) {
             found.push(format!(
-                "I4: {action} was sent although no live pod was seen failing"
+                "I4: {action} was sent although no live pod of the newest revision was seen failing"
             ));
         }
         if opened(records, &mutation.incident).is_some_and(|opened| pods.at < opened) {

@@ -22,6 +22,8 @@ struct Wishes {
     template: Value,
     /// The place in the log at which they last changed the template.
     changed_at: Option<usize>,
+    /// What they meant with each of their changes, and the place in the log.
+    meant: Vec<(usize, Essence)>,
 }
 
 pub(super) fn check(records: &Records, found: &mut Vec<String>) {
@@ -74,6 +76,7 @@ fn learn(
             if essence(template) != essence(&wish.template) {
                 wish.template = template.clone();
                 wish.changed_at = Some(place);
+                wish.meant.push((place, essence(template)));
             }
         }
         "ANNOTATE" => wish.mode = mode.and_then(Value::as_str).map(str::to_owned),
@@ -83,7 +86,9 @@ fn learn(
 }
 
 /// Image and arguments of a template's only container.
-fn essence(template: &Value) -> (String, Value) {
+type Essence = (String, Value);
+
+fn essence(template: &Value) -> Essence {
     let container = &template["spec"]["containers"][0];
     (text(container, "/image"), container["args"].clone())
 }
@@ -98,12 +103,19 @@ fn obeyed(records: &Records, mutation: &Mutation<'_>, wish: &Wishes, found: &mut
             "I9: {action} was written although its workload says {mode}"
         ));
     }
-    let intents = statuses(records, &mutation.incident).filter(|(place, write)| {
-        *place < mutation.place && text(&write.body, "/status/plan/actionId") == *action
+    // The last decision for this write: where the records that name it begin without a break.
+    let before = statuses(records, &mutation.incident)
+        .rev()
+        .skip_while(|(place, _)| *place > mutation.place);
+    let intents = before.take_while(|(_, write)| {
+        text(&write.body, "/status/plan/actionId") == *action
+            && text(&write.body, "/status/phase") == "Acting"
     });
-    let first_of_the_last = intents.map(|(place, _)| place).next_back();
-    if let (Some(changed), Some(intent)) = (wish.changed_at, first_of_the_last)
-        && changed > intent
+    let first_of_the_last = intents.map(|(place, _)| place).last();
+    let meant_before = |place: usize| wish.meant.iter().rfind(|(at, _)| *at < place);
+    let meant = |place: usize| meant_before(place).map(|(_, essence)| essence);
+    if let Some(intent) = first_of_the_last
+        && meant(intent) != meant(mutation.place)
     {
         found.push(format!(
             "I9: {action} was written over a template that somebody changed after its record"

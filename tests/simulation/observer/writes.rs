@@ -11,6 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A lost answer's write may land so much later; nobody may send another before.
 const MAY_LAND: i64 = 60;
+/// A target must have been ready for two minutes (`provenFor`), measured by looks and scrapes.
+const PROVEN_FOR: i64 = 100;
+/// What was seen failing in readings so far apart is no start that was slow.
+const FAILED_FOR: i64 = 30;
 /// Every write of one incident together: its phases, its rows, its holds; more is a loop.
 const MOST_WRITES: usize = 400;
 
@@ -87,38 +91,32 @@ fn sends(records: &Records, found: &mut Vec<String>) {
     }
 }
 
-/// I5: never to a template that was seen failing, nor to one that was never healthy, unless the owner named it.
+/// I5: never to a template that was seen failing, nor to one that was not healthy for long enough, unless the owner named it.
 fn target(records: &Records, mutation: &Mutation<'_>, found: &mut Vec<String>) {
+    let action = &mutation.action;
     let image = mutation.template.pointer("/spec/containers/0/image");
     let named = image.and_then(Value::as_str) == Some(PINNED_IMAGE);
     let known: Vec<_> = records.truth.known(mutation.template).collect();
-    if !named && !known.iter().any(|template| template.ever_ready) {
+    // What Prometheus lies, Ripcord may believe; never more than that it was ready.
+    let needed = if records.story.drew(Fault::PrometheusLies) {
+        1
+    } else {
+        PROVEN_FOR
+    };
+    if !named && !known.iter().any(|template| template.ready_for >= needed) {
         found.push(format!(
-            "I5: {} goes to what was never healthy",
-            mutation.action
+            "I5: {action} goes to what was never healthy for {needed}s"
         ));
     }
-    let before = &records.log.writes()[..mutation.place];
-    let failed = before
-        .iter()
-        .filter(|write| {
-            is_ripcords(write) && write.accepted() && write.path.contains("/incidents/")
-        })
-        .filter(|write| {
-            write
-                .body
-                .pointer("/spec/workload/name")
-                .and_then(Value::as_str)
-                == Some(&mutation.workload)
-        })
-        .filter_map(|write| write.body.pointer("/status/failedRevisions")?.as_array())
-        .flatten()
-        .filter_map(Value::as_str);
-    for hash in failed.collect::<BTreeSet<_>>() {
-        if known.iter().any(|template| template.hash == hash) {
+    for template in known {
+        let seen = records.failing.get(&template.hash).into_iter().flatten();
+        let before: Vec<_> = seen.filter(|at| **at < mutation.write.at).collect();
+        if let (Some(first), Some(last)) = (before.first(), before.last())
+            && seconds(**first, **last) >= FAILED_FOR
+        {
             found.push(format!(
-                "I5: {} goes to {hash}, which was seen failing",
-                mutation.action
+                "I5: {action} goes to {}, which was seen failing",
+                template.hash
             ));
         }
     }
@@ -173,7 +171,7 @@ fn steps_and_cooldown(records: &Records, mutations: &[Mutation<'_>], found: &mut
             && !records.story.drew(Fault::ClockJump)
         {
             let pause = seconds(before.write.at, mutation.write.at);
-            if pause < COOLDOWN - MAY_LAND {
+            if pause < COOLDOWN {
                 found.push(format!(
                     "I6: {} came {pause}s after {}",
                     mutation.action, before.action
