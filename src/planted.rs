@@ -58,8 +58,6 @@ pub enum Bug {
     ClosedForgotten,
     /// `engine`: a change of somebody else after the write goes unnoticed.
     OvertakenUnnoticed,
-    /// `evidence`: pods that can't be read are no pods.
-    UnreadableIsEmpty,
     /// `evidence`: an incident list that can't be read is an empty one.
     UnreadablePastIsEmpty,
     /// `verify`: what is whole for a moment counts as recovered.

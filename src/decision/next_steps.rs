@@ -158,33 +158,34 @@ fn causes_words(case: &Case) -> Vec<String> {
         .diagnosis
         .entries
         .iter()
-        .map(|entry| entry.cause.as_str())
+        .map(|entry| entry.cause)
+        // Who allows what nobody understands takes the guard away.
+        .filter(|cause| *cause != Cause::Unknown)
+        .map(Cause::as_str)
         .collect();
     let causes = causes.into_iter().collect::<Vec<_>>().join(", ");
     match &case.policy {
-        PolicyChoice::CauseNotCovered(names) => vec![format!(
+        PolicyChoice::CauseNotCovered(names) if !causes.is_empty() => vec![format!(
             "add {causes} to `causes:` of one policy ({}) if going back is right for it",
             names.join(", ")
         )],
-        PolicyChoice::Chosen(_) | PolicyChoice::NoMatch => Vec::new(),
+        PolicyChoice::CauseNotCovered(_) | PolicyChoice::Chosen(_) | PolicyChoice::NoMatch => {
+            Vec::new()
+        }
     }
+}
+
+/// Whether a container has last words: `kubectl logs --previous` of one that never ran is an error.
+fn has_crashed(case: &Case, entry: &Entry, pod: &str) -> bool {
+    let pods = case.evidence.pods.known().into_iter().flatten();
+    pods.filter(|known| known.name == pod)
+        .flat_map(|known| &known.containers)
+        .any(|known| known.name == entry.container && known.last.is_some())
 }
 
 /// Where to look: the failing pods, and the last words of those that ran.
 fn looking(case: &Case) -> Vec<String> {
     let kubectl = kubectl(case);
-    let ran = |entry: &Entry| {
-        !matches!(
-            entry.cause,
-            Cause::ImageNotFound
-                | Cause::InvalidImageName
-                | Cause::WrongPlatform
-                | Cause::ImageAccessDenied
-                | Cause::RegistryRateLimited
-                | Cause::RegistryUnreachable
-                | Cause::NeverPull
-        )
-    };
     case.diagnosis
         .entries
         .iter()
@@ -196,7 +197,7 @@ fn looking(case: &Case) -> Vec<String> {
                 .map(move |pod| (entry, pod))
         })
         .flat_map(|(entry, pod)| {
-            let logs = ran(entry)
+            let logs = has_crashed(case, entry, pod)
                 .then(|| format!("{kubectl} logs {pod} -c {} --previous", entry.container));
             [Some(format!("{kubectl} describe pod {pod}")), logs]
         })

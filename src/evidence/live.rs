@@ -8,7 +8,6 @@ use crate::domain::observed::Observed;
 use crate::domain::workload::{
     Container, ContainerState, MODE_ANNOTATION, Pod, Revisions, Workload, WorkloadRef,
 };
-use crate::planted::{self, Bug};
 use crate::platform::kube::Cluster;
 use serde_json::Value;
 
@@ -64,7 +63,6 @@ pub async fn read(cluster: &Cluster, reference: &WorkloadRef) -> Live {
         (Observed::Absent | Observed::Unavailable(_), Ok(_)) => {
             Observed::Unavailable("the revisions could not be read".to_owned())
         }
-        (_, Err(_)) if planted::is(Bug::UnreadableIsEmpty) => Observed::Known(Vec::new()),
         (_, Err(error)) => Observed::Unavailable(error.to_string()),
     };
     Live {

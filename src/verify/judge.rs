@@ -496,6 +496,22 @@ mod tests {
     }
 
     #[test]
+    fn what_became_ready_while_nobody_looked_soaks_from_then_on() {
+        let (soaking, _) = whole().judge(&record(), 10);
+        let mut scene = whole().answered(Observed::Known(0), None);
+        scene.pods = Observed::Known(vec![Pod {
+            ready_since: Some(at(190)),
+            ..pod("a", true, 0)
+        }]);
+        let (after, judgement) = scene.judge(&soaking, 200);
+        assert!(matches!(judgement, Judgement::NotYet(_)), "{judgement:?}");
+        assert_eq!(after.whole_since, Some(at(190)));
+        // By a clock that is behind nothing can be said.
+        let (after, _) = scene.judge(&soaking, 100);
+        assert_eq!(after.whole_since, Some(at(10)));
+    }
+
+    #[test]
     fn a_reading_that_is_older_than_half_a_minute_shows_nothing() {
         let mut scene = whole();
         let (soaked, _) = scene.judge(&record(), 10);

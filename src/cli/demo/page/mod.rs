@@ -206,6 +206,11 @@ fn end(paper: &mut Paper, told: &Told) {
     let revision = now("/metadata/annotations/deployment.kubernetes.io~1revision");
     let cause = now("/metadata/annotations/kubernetes.io~1change-cause");
     let mut text = format!("revision {}, {ready} of {wanted} ready", text_of(&revision));
+    // The old pods are ready too: a rollout that hangs leaves this behind.
+    let unavailable = now("/status/unavailableReplicas");
+    if unavailable.as_u64().is_some_and(|count| count > 0) {
+        let _ = write!(text, ", but its rollout hangs: {unavailable} unavailable");
+    }
     // A change cause stays on the Deployment; only what this incident's write says is news.
     if told.stored().next().is_some() {
         let _ = write!(text, "; {}", text_of(&cause));
