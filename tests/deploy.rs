@@ -9,7 +9,7 @@
 
 use ripcord::config::{self, WebhookAuth};
 use ripcord::domain::policy::Mode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -50,6 +50,41 @@ fn every_namespace_in_scope_has_a_binding() {
         assert_eq!(binding["metadata"]["namespace"], namespace.as_str());
         assert_eq!(binding["roleRef"]["name"], "ripcord");
     }
+}
+
+/// A configuration is one file, which kustomize can only replace: what an overlay repeats must not drift from the base.
+#[test]
+fn an_overlay_s_configuration_differs_from_the_base_in_one_key() {
+    let cases = [
+        ("enforce", "mode", json!("enforce")),
+        ("several-namespaces", "namespaces", json!(["lab30", "shop"])),
+    ];
+    for (overlay, key, value) in cases {
+        let mut expected = yaml("ripcord.yaml");
+        expected[key] = value;
+        let file = format!("../overlays/{overlay}/ripcord.yaml");
+        assert_eq!(yaml(&file), expected, "{overlay}");
+        let config = config::parse(&read(&file), &file).unwrap();
+        assert!(config.not_enforced.is_empty(), "{overlay}");
+    }
+}
+
+#[test]
+fn the_second_namespace_s_binding_is_the_first_one_s_elsewhere() {
+    let mut expected = yaml("rolebinding-lab30.yaml");
+    expected["metadata"]["namespace"] = json!("shop");
+    let shop = yaml("../overlays/several-namespaces/rolebinding-shop.yaml");
+    assert_eq!(shop, expected);
+}
+
+#[test]
+fn the_image_is_of_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let containerfile = read("../image/Containerfile");
+    assert!(containerfile.contains(&format!("ARG VERSION={version}\n")));
+    let deployment = yaml("deployment.yaml");
+    let image = &deployment["spec"]["template"]["spec"]["containers"][0]["image"];
+    assert_eq!(image, &json!(format!("ripcord:{version}")));
 }
 
 #[test]
