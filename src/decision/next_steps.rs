@@ -180,7 +180,7 @@ fn has_crashed(case: &Case, entry: &Entry, pod: &str) -> bool {
     let pods = case.evidence.pods.known().into_iter().flatten();
     pods.filter(|known| known.name == pod)
         .flat_map(|known| &known.containers)
-        .any(|known| known.name == entry.container && known.last.is_some())
+        .any(|known| known.name == entry.container && known.newest_termination().is_some())
 }
 
 /// Where to look: the failing pods, and the last words of those that ran.

@@ -2,6 +2,7 @@ use super::*;
 use crate::decision::decide;
 use crate::domain::observed::Observed;
 use crate::domain::plan::Rehearsal;
+use crate::domain::workload::Termination;
 use crate::remedy;
 use crate::remedy::test_support::{
     BAD, GOOD_IMAGE, allow, broken_web, change_policy, entry, failed_step, newest_and_older, past,
@@ -61,11 +62,35 @@ fn whoever_restricts_is_named() {
 fn a_program_that_ran_has_last_words_and_an_image_that_never_came_has_none() {
     let mut case = broken_web();
     assert!(!steps(&case).iter().any(|step| step.contains("--previous")));
-    case.diagnosis.entries = vec![entry("web", Cause::CrashOnStart)];
+    case.diagnosis.entries = vec![entry("web", Cause::Unknown)];
+    assert!(!steps(&case).iter().any(|step| step.contains("--previous")));
+    let Observed::Known(pods) = &mut case.evidence.pods else {
+        panic!()
+    };
+    for container in pods.iter_mut().flat_map(|pod| &mut pod.containers) {
+        container.last = Some(Termination {
+            reason: "Error".into(),
+            exit_code: 1,
+            started: None,
+            finished: None,
+        });
+    }
     says(
         &case,
         "kubectl -n lab30 logs lab30-web-bad-x -c web --previous",
     );
+}
+
+#[test]
+fn nobody_is_told_to_allow_what_nobody_understands() {
+    let mut case = broken_web();
+    case.policy = PolicyChoice::CauseNotCovered(vec!["bad-rollout".into()]);
+    case.diagnosis.entries = vec![entry("web", Cause::Unknown)];
+    assert!(!steps(&case).iter().any(|step| step.contains("`causes:`")));
+    case.diagnosis
+        .entries
+        .push(entry("side", Cause::OutOfMemory));
+    says(&case, "add OutOfMemory to `causes:`");
 }
 
 #[test]
