@@ -142,7 +142,7 @@ pub fn judge(record: &VerificationRecord, look: &Look<'_>) -> (VerificationRecor
             next.seen = truncate(&why, 256);
             lasting(&next, look.now, &why, false)
         }
-        State::Whole(target) => whole(&mut next, look, target),
+        State::Whole(target) => whole(&mut next, look, &target),
     };
     let judgement = bounded(&next, look.now, judgement);
     judgement.as_str().clone_into(&mut next.judgement);
@@ -264,13 +264,13 @@ fn lasting(next: &VerificationRecord, now: Timestamp, why: &str, unseen: bool) -
     }
 }
 
-fn whole(next: &mut VerificationRecord, look: &Look<'_>, target: Target) -> Judgement {
+fn whole(next: &mut VerificationRecord, look: &Look<'_>, target: &Target) -> Judgement {
     let now = look.now;
     let Target {
         pods,
         restarts,
         ready_since,
-    } = target;
+    } = *target;
     let restarted = next.whole_since.is_some() && restarts > next.restarts_at_start;
     // Scaling down takes restarts away, scaling up brings none: neither is a restart.
     next.restarts_at_start = restarts;

@@ -144,7 +144,7 @@ fn newest_of(deployment: &Value, sets: &[Value]) -> String {
         set.pointer("/metadata/ownerReferences/0/uid") == deployment.pointer("/metadata/uid")
             && without_hash(&set["spec"]["template"]) == deployment["spec"]["template"]
     });
-    own.map_or_else(String::new, |set| hash_of(set))
+    own.map_or_else(String::new, hash_of)
 }
 
 /// The hash of the template that a ReplicaSet or a pod is of.
