@@ -7,8 +7,10 @@
 //! RIPCORD_SEED=17 cargo test --test simulation replay -- --nocapture one seed, with its trace
 //! ```
 //!
-//! What is not simulated: watches with gaps (the daemon lists and gets, it watches nothing); a process that is paused while another runs on has
-//! everything that it says and hears held up, its own timers go on (`Frozen`), and a sleeping machine (`Suspended`) stops all of its processes.
+//! What is not simulated: watches with gaps (the daemon lists and gets, it watches nothing); a clock that jumps under a running process (it is
+//! off from the process's start on, `ClockJump`). A process that is held up (`Frozen`) gets no new request through, while its timers run and
+//! what others say reaches it; while the machine of the processes sleeps (`Suspended`), the cluster's seconds are made up for when it wakes.
+//! Alertmanager is a simple one of this test's own: rules, groups, repeats and retries, one sender at a time.
 
 #![allow(
     clippy::unwrap_used,

@@ -10,6 +10,12 @@
 //! [`World::advance`] drives it: it sleeps from second to second on tokio's clock and lets the controllers work. On a paused clock and one
 //! thread the same story gives the same [`WriteLog`], byte for byte.
 //!
+//! # Who uses it
+//! - `ripcord demo` (`src/cli/demo`): a story for a person, told in paused time.
+//! - `tests/scenarios`: what Ripcord decides in a case that somebody wrote down; a new case is a new folder.
+//! - `tests/simulation.rs`: what it never does, in thousands of nights with faults from a seed.
+//! - `tests/sim_engine.rs`: the engine's way from an alert to its end, without faults. `tests/sim_*.rs` are this cluster's own tests.
+//!
 //! # Held to reality
 //! `tests/contract` says what Ripcord relies on, once, and asks both this cluster (`cargo test`) and a real one (`tests/cluster/run`). Where they
 //! differ, this one is wrong. `tests/sim_shapes.rs` compares its objects with captures field by field.
