@@ -9,6 +9,7 @@ mod intent;
 mod people;
 mod writes;
 
+use super::network::Sent;
 use super::run::Records;
 use jiff::Timestamp;
 use ripcord::sim::Write;
@@ -34,6 +35,19 @@ pub(crate) struct Mutation<'a> {
     pub(crate) incident: String,
     pub(crate) template: &'a Value,
     pub(crate) workload: String,
+}
+
+impl Mutation<'_> {
+    /// How it left its process: two may send the same.
+    pub(crate) fn sent<'a>(&self, records: &'a Records) -> Option<&'a Sent> {
+        let writer = self.write.user_agent.trim_start_matches("ripcord/");
+        records.sent.iter().rfind(|sent| {
+            sent.process == writer
+                && sent.path == self.write.path
+                && sent.body == self.write.body
+                && sent.at <= self.write.at
+        })
+    }
 }
 
 pub(crate) fn is_ripcords(write: &Write) -> bool {

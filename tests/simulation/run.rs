@@ -228,14 +228,15 @@ impl Run {
         run.people.wait_for_the_request();
         run.lab.break_rollouts(&run.story);
         let mut quiet_from = run.until_settled().await;
-        let mut left = QUIET;
+        let (mut settled, mut left) = (run.phases(), QUIET);
         while quiet_from.is_some() && left > 0 {
             run.second().await;
             left -= 1;
-            // A registry that is back shows it with the kubelet's next try, minutes later: then it goes on.
-            if !run.is_settled() {
+            // A registry that is back shows it with the kubelet's next try, minutes later: then what is held goes on.
+            let phases = run.phases();
+            if phases != settled {
                 quiet_from = run.until_settled().await;
-                left = QUIET;
+                (settled, left) = (run.phases(), QUIET);
             }
         }
         run.network.once_answered(None);
@@ -276,6 +277,17 @@ impl Run {
             }
         }
         None
+    }
+
+    /// Where each open incident stands: one that is opened and closed again within a second is no end of another.
+    fn phases(&self) -> Vec<String> {
+        let incidents = self.lab.world.objects("Incident", NAMESPACE);
+        let open = incidents.iter().filter_map(|incident| {
+            let phase = incident.pointer("/status/phase")?.as_str()?;
+            let name = incident.pointer("/metadata/name")?.as_str()?;
+            (phase != "Closed").then(|| format!("{name}: {phase}"))
+        });
+        open.collect()
     }
 
     /// Every incident has ended, or stands aside and says so.

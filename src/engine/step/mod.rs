@@ -17,6 +17,7 @@ use crate::domain::incident::{
 use crate::domain::observed::Observed;
 use crate::domain::plan::{Plan, Rehearsal, RevisionMark};
 use crate::domain::policy::Mode;
+use crate::domain::time::whole_seconds;
 use crate::domain::verdict::Verdict;
 use crate::notify::events::Announcement;
 use crate::planted::{self, Bug};
@@ -261,6 +262,11 @@ fn claimed(mut next: IncidentStatus, holder: String, now: Timestamp) -> Step {
             now,
             &format!("taken over by another process in phase {}", next.phase),
         );
+        // What was soaked, and since when nothing got better, was measured by another clock.
+        if let Some(verification) = &mut next.verification {
+            verification.whole_since = None;
+            verification.last_progress = whole_seconds(now);
+        }
     }
     next.holder = Some(held_until(holder, now));
     Step {

@@ -423,6 +423,27 @@ fn only_the_holder_drives_until_its_deadline() {
 }
 
 #[test]
+fn what_another_clock_has_measured_begins_anew() {
+    let mut status = verifying().status.unwrap();
+    status.holder = Some(Holder {
+        id: "a".into(),
+        deadline: at(100),
+    });
+    let soaking = status.verification.as_mut().unwrap();
+    (soaking.whole_since, soaking.last_progress) = (Some(at(40)), at(90));
+    let claimed = |holder: &str| {
+        let claim = Input::Claimed {
+            holder: holder.into(),
+        };
+        let step = step(&with(&opened(), status.clone()), claim, at(101));
+        let verification = step.status.verification.unwrap();
+        (verification.whole_since, verification.last_progress)
+    };
+    assert_eq!(claimed("b"), (None, at(101)));
+    assert_eq!(claimed("a"), (Some(at(40)), at(90)));
+}
+
+#[test]
 fn a_take_over_is_part_of_the_story() {
     let mut status = verifying().status.unwrap();
     status.holder = Some(Holder {

@@ -29,22 +29,22 @@ fn needed(mutation: &Mutation<'_>) -> [(Question, String); 6] {
 
 pub(super) fn check(records: &Records, found: &mut Vec<String>) {
     for mutation in mutations(records) {
-        recorded(records, &mutation, found);
-        let sent = records
-            .sent
-            .iter()
-            .find(|sent| sent.path == mutation.write.path && sent.body == mutation.write.body);
+        let sent = mutation.sent(records);
         match sent {
             None => found.push(format!("I1: nobody sent {}", mutation.action)),
-            Some(sent) => known(records, &mutation, sent, found),
+            Some(sent) => {
+                recorded(records, &mutation, sent, found);
+                known(records, &mutation, sent, found);
+            }
         }
     }
 }
 
-/// I3: the newest record before the write says that exactly this is about to be done, and the writer holds it.
-fn recorded(records: &Records, mutation: &Mutation<'_>, found: &mut Vec<String>) {
+/// I3: the newest record when the write was sent says that exactly this is about to be done, and the writer holds it. It may land later.
+fn recorded(records: &Records, mutation: &Mutation<'_>, sent: &Sent, found: &mut Vec<String>) {
     let action = &mutation.action;
-    let before = statuses(records, &mutation.incident).rfind(|(place, _)| *place < mutation.place);
+    let before = statuses(records, &mutation.incident)
+        .rfind(|(place, write)| *place < mutation.place && write.at <= sent.at);
     let Some((_, write)) = before else {
         found.push(format!("I3: {action} was never recorded"));
         return;

@@ -133,10 +133,7 @@ fn namespace_obeyed(
     let Some((since, word)) = namespace else {
         return;
     };
-    let sent = records
-        .sent
-        .iter()
-        .find(|sent| sent.body == mutation.write.body);
+    let sent = mutation.sent(records);
     let heard = sent.and_then(|sent| sent.heard.get(&(Question::Namespace, NAMESPACE.to_owned())));
     let stale = if records.story.drew(Fault::StaleReads) {
         i64::try_from(records.story.staleness).unwrap() + 10

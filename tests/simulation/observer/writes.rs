@@ -5,6 +5,7 @@ use super::super::process::{COOLDOWN, DWELL, STEPS};
 use super::super::run::{QUIET, Records};
 use super::super::story::Fault;
 use super::{Mutation, action_in, is_ripcords, mutations, operation, received, seconds, statuses};
+use jiff::Timestamp;
 use ripcord::sim::Write;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,8 +110,14 @@ fn target(records: &Records, mutation: &Mutation<'_>, found: &mut Vec<String>) {
         ));
     }
     for template in known {
+        // Only what fails as the newest revision is to blame; an older one may lose a pod for many reasons.
+        let was_newest =
+            |at: Timestamp| records.truth.newest(&mutation.workload, at) == Some(&template.hash);
         let seen = records.failing.get(&template.hash).into_iter().flatten();
-        let before: Vec<_> = seen.filter(|at| **at < mutation.write.at).collect();
+        let before: Vec<_> = seen
+            .filter(|at| **at < mutation.write.at && was_newest(**at))
+            .filter(|at| has_open_incident(records, &mutation.workload, **at))
+            .collect();
         if let (Some(first), Some(last)) = (before.first(), before.last())
             && seconds(**first, **last) >= FAILED_FOR
         {
@@ -120,6 +127,31 @@ fn target(records: &Records, mutation: &Mutation<'_>, found: &mut Vec<String>) {
             ));
         }
     }
+}
+
+/// Whether a workload had an open incident at a moment: only then does anybody look.
+fn has_open_incident(records: &Records, workload: &str, moment: Timestamp) -> bool {
+    let of_it = |write: &&Write| {
+        is_ripcords(write)
+            && write.accepted()
+            && write.at <= moment
+            && write
+                .body
+                .pointer("/spec/workload/name")
+                .and_then(Value::as_str)
+                == Some(workload)
+    };
+    let mut open = BTreeSet::new();
+    for write in records.log.writes().iter().filter(of_it) {
+        let name = write.body.pointer("/metadata/name").and_then(Value::as_str);
+        let phase = write.body.pointer("/status/phase").and_then(Value::as_str);
+        if phase == Some("Closed") {
+            open.remove(&name);
+        } else {
+            open.insert(name);
+        }
+    }
+    !open.is_empty()
 }
 
 /// The dwell, from the alert's arrival on, and W1.
