@@ -385,12 +385,13 @@ fn case(
     alert_names.sort();
     alert_names.dedup();
     let policy = decision::choose_policy(&config.policies, reference, &alert_names, &diagnosis);
+    let now = context.clock.now();
     Case {
-        now: context.clock.now(),
+        now,
         workload: reference.clone(),
         incident: IncidentFacts {
             name: store::name_of(incident),
-            opened_at: incident.spec.alert.received_at,
+            opened_at: opened_at(incident, now),
             alert_names,
             failed: status.failed_revisions.clone(),
             steps: steps(&status),
@@ -402,6 +403,16 @@ fn case(
         mode: config.mode,
         scope: config.namespaces.clone(),
     }
+}
+
+/// When its alert arrived. The clock of the process that took it may have been hours ahead of ours: then the API server's word counts.
+fn opened_at(incident: &Incident, now: Timestamp) -> Timestamp {
+    let received_at = incident.spec.alert.received_at;
+    if received_at <= now {
+        return received_at;
+    }
+    let created = incident.metadata.creation_timestamp.as_ref();
+    created.map_or(now, |created| created.0.min(now))
 }
 
 fn steps(status: &IncidentStatus) -> Vec<StepTaken> {

@@ -285,7 +285,8 @@ impl Run {
         let open = incidents.iter().filter_map(|incident| {
             let phase = incident.pointer("/status/phase")?.as_str()?;
             let name = incident.pointer("/metadata/name")?.as_str()?;
-            (phase != "Closed").then(|| format!("{name}: {phase}"))
+            let reason = incident.pointer("/status/reason")?;
+            (phase != "Closed").then(|| format!("{name}: {phase} {reason}"))
         });
         open.collect()
     }

@@ -234,7 +234,8 @@ fn bounded(records: &Records, found: &mut Vec<String>) {
             .iter()
             .filter(|incident| incident["status"]["phase"] != "Closed")
             .count();
-        let looks = usize::try_from(QUIET).unwrap().div_ceil(60);
+        // One for each look: what it remembers may change each time.
+        let looks = usize::try_from(QUIET).unwrap().div_ceil(30);
         if late.len() > open * looks || late.iter().any(|write| write.verb != "PUT") {
             let late: Vec<String> = late.iter().map(ToString::to_string).collect();
             found.push(format!("I11: it writes on when all is over: {late:#?}"));
