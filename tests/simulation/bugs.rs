@@ -6,7 +6,6 @@ use ripcord::planted::Bug;
 /// A bug, the seed that catches it, and the invariant that it breaks there.
 pub(crate) const BUGS: &[(Bug, u64, &str)] = &[
     (Bug::GuardPasses("RolloutPaused"), 0, "I9"),
-    (Bug::GuardPasses("NotFailing"), 1268, "I11"),
     (Bug::GuardPasses("Dwelling"), 6, "I4"),
     (Bug::GuardPasses("CoolingDown"), 6, "I6"),
     (Bug::ModeForgotten, 13, "I2"),
@@ -29,7 +28,7 @@ pub(crate) const BUGS: &[(Bug, u64, &str)] = &[
     (Bug::OvertakenUnnoticed, 60, "I9"),
     (Bug::UnreadablePastIsEmpty, 98, "I10"),
     (Bug::RecoveredTooSoon, 36, "I12"),
-    (Bug::TimeOutIsRecovery, 183, "I12"),
+    (Bug::TimeOutIsRecovery, 599, "I12"),
     (Bug::ActionIdForgotten, 0, "I1"),
     (Bug::AwayIsMissing, 55, "W1"),
     (Bug::ConflictIsRefusal, 154, "L1"),
