@@ -49,7 +49,7 @@ pub fn remember(
                 .get(&sighting.pod)
                 .is_some_and(|pod| is_over(sighting, pod))
         })
-        .map(|sighting| (key(sighting), sighting.clone()))
+        .map(|sighting| (key(sighting), by_our_clock(sighting, now)))
         .collect();
     for pod in live.values() {
         for container in &pod.containers {
@@ -65,6 +65,15 @@ pub fn remember(
         sightings.into_values().collect(),
         &live.keys().copied().collect(),
     )
+}
+
+/// A sighting in times that have been: what a clock that was hours ahead has noted would never be ten seconds old.
+fn by_our_clock(sighting: &Sighting, now: Timestamp) -> Sighting {
+    Sighting {
+        first_seen: sighting.first_seen.min(now),
+        last_seen: sighting.last_seen.min(now),
+        ..sighting.clone()
+    }
 }
 
 /// The sighting of one symptom of one container.

@@ -60,6 +60,21 @@ fn a_failed_pull_is_a_symptom_only_in_two_readings_ten_seconds_apart() {
 }
 
 #[test]
+fn a_reading_by_a_clock_that_was_hours_ahead_is_one_of_now() {
+    let mut evidence = unseen("image-not-found");
+    container(&mut evidence).state = waiting("ErrImagePull", "why");
+    read(&mut evidence, now() + seconds(7_200));
+    for (second, proven) in [(0, false), (9, false), (10, true)] {
+        read(&mut evidence, now() + seconds(second));
+        assert_eq!(
+            kinds(&evidence).len(),
+            usize::from(proven),
+            "after {second}s"
+        );
+    }
+}
+
+#[test]
 fn both_names_of_a_failed_pull_are_one_symptom_and_the_first_error_is_kept() {
     let mut evidence = unseen("image-not-found");
     container(&mut evidence).state = waiting("ErrImagePull", "first words");
