@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::decision;
 use crate::diagnosis;
 use crate::domain::case::{Case, IncidentFacts, PolicyChoice, StepTaken};
+use crate::domain::diagnosis::Diagnosis;
 use crate::domain::evidence::{Evidence, Memory, Metrics};
 use crate::domain::incident::IncidentStatus;
 use crate::domain::observed::Observed;
@@ -108,7 +109,8 @@ pub(super) fn light_from(
     let mut evidence = of_pods_alone(live.clone(), status(incident).memory, context.clock.now());
     remember(&mut evidence);
     let diagnosis = diagnosis::diagnose(&evidence, &config.limits);
-    looked(config, &evidence, diagnosis, None)
+    let live_causes = causes(&diagnosis);
+    looked(config, &evidence, diagnosis, live_causes, None)
 }
 
 /// What the live API says, and nobody else was asked.
@@ -143,7 +145,10 @@ fn live_causes(evidence: &Evidence, config: &Config) -> BTreeSet<String> {
         pods: evidence.pods.clone(),
     };
     let alone = of_pods_alone(live, evidence.memory.clone(), evidence.gathered_at);
-    let diagnosis = diagnosis::diagnose(&alone, &config.limits);
+    causes(&diagnosis::diagnose(&alone, &config.limits))
+}
+
+fn causes(diagnosis: &Diagnosis) -> BTreeSet<String> {
     let entries = diagnosis.entries.iter();
     entries
         .map(|entry| format!("{}: {}", entry.container, entry.cause))
@@ -190,6 +195,7 @@ impl Full {
             config,
             &self.case.evidence,
             self.case.diagnosis.clone(),
+            live_causes(&self.case.evidence, config),
             Some(decided),
         )
     }
@@ -198,7 +204,8 @@ impl Full {
 fn looked(
     config: &Config,
     evidence: &Evidence,
-    diagnosis: crate::domain::diagnosis::Diagnosis,
+    diagnosis: Diagnosis,
+    live_causes: BTreeSet<String>,
     decided: Option<Decided>,
 ) -> Looked {
     let newest = evidence
@@ -217,7 +224,7 @@ fn looked(
             .map(|workload| decided_on(workload, &config.digest))
             .unwrap_or_default(),
         namespace_mode: evidence.namespace_mode.clone(),
-        live_causes: live_causes(evidence, config),
+        live_causes,
         quiet_since: None,
     }
 }
