@@ -352,6 +352,26 @@ async fn a_lost_answer_that_could_not_be_recorded_is_not_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_that_could_not_be_recorded_is_recorded_even_when_somebody_has_undone_it() {
+    let world = World::new("enforce", true);
+    let away = Fault::Refuse(503, "ServiceUnavailable");
+    world.api.after("patch", "save incident", 1, away);
+    let process = world.start("a").await;
+    process.post(&["f"]).await.unwrap();
+    while world.api.accepted("patch") == 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    {
+        let mut state = world.api.state();
+        state.deployment["metadata"]["annotations"] = json!({});
+        state.deploy("web:3");
+    }
+    let status = world.ends("Superseded").await;
+    assert_eq!(status["applied"].as_array().unwrap().len(), 1);
+    assert_eq!(status["applied"][0]["result"], "Superseded");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_two_lost_answers_a_person_must_look() {
     let world = World::new("enforce", true);
     world.api.on("patch", 99, Fault::Refuse(504, "Timeout"));

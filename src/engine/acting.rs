@@ -8,7 +8,8 @@ use super::watching::verify_spec;
 use crate::action::{self, Recognised, Unapplied};
 use crate::config::Config;
 use crate::decision;
-use crate::domain::incident::{IncidentStatus, Phase};
+use crate::domain::identity::ActionId;
+use crate::domain::incident::{AppliedRecord, IncidentStatus, Phase};
 use crate::domain::observed::Observed;
 use crate::domain::plan::patch_sha256;
 use crate::domain::time::since;
@@ -23,21 +24,39 @@ use jiff::{SignedDuration, Timestamp};
 /// What must be left of the hold when the write is sent: the write's own deadline is 10 s, and nobody may take over before it.
 const HOLD_LEFT: SignedDuration = SignedDuration::from_secs(12);
 
-/// Carries a recorded plan out, or finds that it was. `lost_answer` is when this process last lost the answer
-/// to such a write, whether that could be saved or not.
+/// What became of a write that left this process, as long as no record has it: saving that may fail too, and a record that is read from the
+/// past would have the write decided, and sent, once more.
+#[derive(Clone, Debug)]
+pub(super) struct Unsaved {
+    action_id: ActionId,
+    written: Written,
+}
+
+impl Unsaved {
+    /// What an incident must be told before anything else; `None` = its record has it, or is about another write.
+    pub(super) fn told(&self, incident: &Incident) -> Option<Input> {
+        let status = status(incident);
+        let plan = status.plan.as_ref()?;
+        let known = |applied: &AppliedRecord| applied.action_id == self.action_id;
+        let missing = plan.action_id == self.action_id && !status.applied.iter().any(known);
+        missing.then(|| Input::Written(self.written.clone()))
+    }
+}
+
+/// Carries a recorded plan out, or finds that it was. What became of it stays in `unsaved` until it is saved.
 pub(super) async fn act(
     context: &Context,
     config: &Config,
     incident: &Incident,
     reference: &WorkloadRef,
-    lost_answer: &mut Option<Timestamp>,
+    unsaved: &mut Option<Unsaved>,
 ) -> Result<Wake, StoreError> {
     let Some(recorded) = status(incident).plan else {
         return advance(context, incident, Input::Written(Written::DecideAfresh)).await;
     };
     let before = status(incident);
     let now = context.clock.now();
-    if let Some(why) = lost(&before, *lost_answer, now) {
+    if let Some(why) = lost(&before, now) {
         return only_look(context, config, incident, reference, why).await;
     }
     let full = gather::full(context, config, incident, reference).await;
@@ -87,17 +106,24 @@ pub(super) async fn act(
             Err(Unapplied::Moved) => Written::DecideAfresh,
             Err(Unapplied::Refused(why)) => Written::Refused(why),
             Err(error @ Unapplied::Changed) => Written::Changed(error.to_string()),
-            Err(Unapplied::Unknown(why)) => {
-                *lost_answer = Some(context.clock.now());
-                Written::Unknown(why)
-            }
+            Err(Unapplied::Unknown(why)) => Written::Unknown(why),
             Err(Unapplied::Unseen(why)) => Written::Unseen(why),
             Err(Unapplied::Later(why)) => Written::Later(why),
             Err(Unapplied::TooLate) => {
                 return Box::pin(too_late(context, config, incident, full)).await;
             }
         };
-    advance(context, incident, Input::Written(written)).await
+    let left = matches!(
+        written,
+        Written::Accepted { .. } | Written::Changed(_) | Written::Unknown(_)
+    );
+    *unsaved = left.then(|| Unsaved {
+        action_id: plan.action_id.clone(),
+        written: written.clone(),
+    });
+    let wake = advance(context, incident, Input::Written(written)).await?;
+    *unsaved = None;
+    Ok(wake)
 }
 
 /// While a write whose answer was lost may still land, and after the second one: nothing is sent, whatever the guards say.
@@ -115,17 +141,10 @@ async fn only_look(
 }
 
 /// What a lost answer means as long as the write is not found; `None` = no answer is missing any more, and it may be decided and sent.
-fn lost(
-    status: &IncidentStatus,
-    lost_answer: Option<Timestamp>,
-    now: Timestamp,
-) -> Option<Written> {
-    let why = "the answer was lost, and it may still land";
+fn lost(status: &IncidentStatus, now: Timestamp) -> Option<Written> {
     if step::may_still_land(status, now) {
+        let why = "the answer was lost, and it may still land";
         Some(Written::Unseen(why.to_owned()))
-    } else if step::lands_still(lost_answer, now) {
-        // That it was lost could not be saved: it counts all the same.
-        Some(Written::Unknown(why.to_owned()))
     } else if step::lost_twice(status) {
         let what = "the answer to the write was lost twice, and it is not there";
         Some(Written::GivenUp(what.to_owned()))

@@ -103,9 +103,16 @@ async fn turn(
     let Some(reference) = workload_of(&incident) else {
         return Ok(Wake::Never);
     };
-    if phase != Some(Phase::Acting) {
-        memory.lost_answer = None;
+    if let Some(told) = memory
+        .unsaved
+        .as_ref()
+        .and_then(|unsaved| unsaved.told(&incident))
+    {
+        let wake = advance(context, &incident, told).await?;
+        memory.unsaved = None;
+        return Ok(wake);
     }
+    memory.unsaved = None;
     match phase {
         None | Some(Phase::Closed) => Ok(Wake::Never),
         Some(Phase::Observing | Phase::Deciding | Phase::Waiting) => {
@@ -117,8 +124,11 @@ async fn turn(
             Box::pin(reconsider(context, &config, &incident, &reference, quiet)).await
         }
         Some(Phase::Acting) => {
-            let lost = &mut memory.lost_answer;
-            Box::pin(acting::act(context, &config, &incident, &reference, lost)).await
+            let unsaved = &mut memory.unsaved;
+            Box::pin(acting::act(
+                context, &config, &incident, &reference, unsaved,
+            ))
+            .await
         }
         Some(Phase::Verifying) => {
             Box::pin(watching::watch(context, &config, &incident, &reference)).await
@@ -131,8 +141,7 @@ async fn turn(
 struct Memory {
     seen: Option<Seen>,
     quiet: Quiet,
-    /// When the answer to a write was lost: saving that may fail too.
-    lost_answer: Option<Timestamp>,
+    unsaved: Option<acting::Unsaved>,
 }
 
 /// Another process's hold, and when it was first seen as it is.

@@ -143,19 +143,14 @@ const LAST_LANDING: SignedDuration = SignedDuration::from_secs(65);
 
 /// Whether the answer to a write of this incident was lost so lately that it may still land.
 pub fn may_still_land(status: &IncidentStatus, now: Timestamp) -> bool {
-    lands_still(acting::lost_answer(status).map(|(at, _)| at), now)
+    acting::lost_answer(status).is_some_and(|(at, _)| now.duration_since(at) < LAST_LANDING)
+        && !planted::is(Bug::LostAnswerForgotten)
 }
 
 /// Whether the newest revision is another one than this incident is about: somebody has deployed since.
 pub fn is_replaced(incident: &Incident, status: &IncidentStatus, newest: &TemplateHash) -> bool {
     let expected = looked::expected_revision(&incident.spec, status);
     expected.is_some_and(|expected| expected != *newest) && !planted::is(Bug::ReplacedUnnoticed)
-}
-
-/// Whether a write whose answer was lost at that time may still land; `None` = no answer was lost.
-pub fn lands_still(lost_at: Option<Timestamp>, now: Timestamp) -> bool {
-    lost_at.is_some_and(|at| now.duration_since(at) < LAST_LANDING)
-        && !planted::is(Bug::LostAnswerForgotten)
 }
 
 /// Whether answers were lost twice, and the second write can't land any more: a third try would be one too many.
