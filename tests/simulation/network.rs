@@ -350,7 +350,7 @@ impl Interference for Network {
             }
             if is_real_patch(call) {
                 let sent = Sent {
-                    at: self.clock.now(),
+                    at: call.sent_at,
                     process: process.clone(),
                     path: call.path.clone(),
                     body: call.body.clone(),

@@ -77,13 +77,19 @@ impl Records {
     pub(crate) fn told(&self) -> String {
         let stand = self.incidents.iter().map(|incident| {
             let field = |name: &str| incident["status"][name].as_str().unwrap_or_default();
+            let rows = incident["status"]["timeline"].as_array();
+            let rows = rows.into_iter().flatten().map(|row| {
+                let part = |name: &str| row[name].as_str().unwrap_or_default();
+                format!("    {} {}\n", part("at"), part("text"))
+            });
             format!(
-                "{}: {} {} {}: {}\n",
+                "{}: {} {} {}: {}\n{}",
                 incident["metadata"]["name"].as_str().unwrap_or_default(),
                 field("phase"),
                 field("outcome"),
                 field("reason"),
-                field("message")
+                field("message"),
+                rows.collect::<String>()
             )
         });
         format!("{}{}{}", self.trace, stand.collect::<String>(), self.pods)

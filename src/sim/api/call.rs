@@ -2,12 +2,15 @@
 
 use super::failure::Failure;
 use super::resources::{NAMESPACES, NEWER_EVENTS, Resource};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// One request as the API server got it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
+    /// When it left its client; it arrives later, much later where the client's machine slept meanwhile.
+    pub sent_at: Timestamp,
     /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`.
     pub method: String,
     /// The path, without the query.
@@ -190,6 +193,7 @@ mod tests {
 
     fn target(path: &str) -> Result<Target, Failure> {
         let call = Call {
+            sent_at: Timestamp::UNIX_EPOCH,
             method: "GET".into(),
             path: path.into(),
             query: BTreeMap::new(),

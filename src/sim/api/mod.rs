@@ -182,6 +182,7 @@ impl ApiServer {
         let agent = header(&parts.headers, &USER_AGENT);
         let content_type = header(&parts.headers, &CONTENT_TYPE);
         Call {
+            sent_at: locked(&self.shared).api.store.now(),
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().map(call::parameters).unwrap_or_default(),

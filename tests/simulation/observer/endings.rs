@@ -159,7 +159,13 @@ fn closings(records: &Records, found: &mut Vec<String>) {
 
 /// Whether it was whole at a stretch for as long as the policy's soak, right before; by looks that are ten seconds apart.
 fn soaked(records: &Records, workload: &str, closed: Timestamp) -> bool {
-    let needed = SOAK - 5;
+    // Readings from the past show it as whole for so much longer than it was.
+    let stale = if records.story.drew(Fault::StaleReads) {
+        i64::try_from(records.story.staleness).unwrap()
+    } else {
+        0
+    };
+    let needed = SOAK - 5 - stale;
     let (mut begun, mut missed, mut longest) = (None, 0, 0);
     let samples = records.truth.samples.get(workload).into_iter().flatten();
     for sample in samples.take_while(|sample| sample.at <= closed) {

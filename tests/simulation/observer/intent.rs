@@ -6,11 +6,12 @@ use super::super::run::Records;
 use super::super::story::Fault;
 use super::super::truth::text;
 use super::{Mutation, mutations, opened, operation, seconds, statuses};
+use ripcord::sim::Write;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// What a process knows may be so old when it writes.
-const FRESH: i64 = 30;
+pub(super) const FRESH: i64 = 30;
 
 /// Every one of them must have been answered: a question, and what it is asked about.
 fn needed(mutation: &Mutation<'_>) -> [(Question, String); 6] {
@@ -44,8 +45,16 @@ pub(super) fn check(records: &Records, found: &mut Vec<String>) {
 /// I3: the newest record when the write was sent says that exactly this is about to be done, and the writer holds it. It may land later.
 fn recorded(records: &Records, mutation: &Mutation<'_>, sent: &Sent, found: &mut Vec<String>) {
     let action = &mutation.action;
+    // Two clocks far apart each see the other's hold as over: then each goes by its own record, and only the resource version stands between
+    // their writes.
+    let own = |write: &Write| {
+        write.user_agent == mutation.write.user_agent && seconds(write.at, sent.at) < FRESH
+    };
+    let earlier = |(place, write): &(usize, &Write)| *place < mutation.place && write.at <= sent.at;
+    let apart = records.story.drew(Fault::ClockJump);
     let before = statuses(records, &mutation.incident)
-        .rfind(|(place, write)| *place < mutation.place && write.at <= sent.at);
+        .rfind(|one| earlier(one) && (!apart || own(one.1)))
+        .or_else(|| statuses(records, &mutation.incident).rfind(earlier));
     let Some((_, write)) = before else {
         found.push(format!("I3: {action} was never recorded"));
         return;
@@ -74,8 +83,7 @@ fn recorded(records: &Records, mutation: &Mutation<'_>, sent: &Sent, found: &mut
         differs("another patch");
     }
     let writer = mutation.write.user_agent.trim_start_matches("ripcord/");
-    // Two clocks far apart each see the other's hold as over; then only the resource version stands between two writes.
-    if field("/status/holder/id") != writer && !records.story.drew(Fault::ClockJump) {
+    if field("/status/holder/id") != writer && !apart {
         differs(&format!(
             "the holder {}, and {writer} wrote",
             field("/status/holder/id")

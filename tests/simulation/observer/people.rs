@@ -5,6 +5,7 @@ use super::super::network::Question;
 use super::super::run::Records;
 use super::super::story::Fault;
 use super::super::truth::text;
+use super::intent::FRESH;
 use super::{Mutation, is_ripcords, mutations, name_in, seconds, statuses};
 use jiff::Timestamp;
 use ripcord::sim::Write;
@@ -135,8 +136,12 @@ fn namespace_obeyed(
     };
     let sent = mutation.sent(records);
     let heard = sent.and_then(|sent| sent.heard.get(&(Question::Namespace, NAMESPACE.to_owned())));
-    let stale = if records.story.drew(Fault::StaleReads) {
+    let drew = |fault| records.story.drew(fault);
+    let stale = if drew(Fault::StaleReads) {
         i64::try_from(records.story.staleness).unwrap() + 10
+    } else if drew(Fault::Frozen) || drew(Fault::Suspended) {
+        // What is heard is known by process: its other incident may have heard it while this one stands on a reading that is fresh still.
+        FRESH
     } else {
         0
     };

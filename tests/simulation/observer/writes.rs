@@ -16,6 +16,10 @@ const MAY_LAND: i64 = 60;
 const PROVEN_FOR: i64 = 100;
 /// What was seen failing in readings so far apart is no start that was slow.
 const FAILED_FOR: i64 = 30;
+/// The kubelet's longest pause between two pulls.
+const LONGEST_BACK_OFF: i64 = 300;
+/// A node that is back tells of its pods within so many seconds.
+const NODE_TELLS: i64 = 10;
 /// Every write of one incident together: its phases, its rows, its holds; more is a loop.
 const MOST_WRITES: usize = 400;
 
@@ -117,9 +121,16 @@ fn target(records: &Records, mutation: &Mutation<'_>, found: &mut Vec<String>) {
         let before: Vec<_> = seen
             .filter(|at| **at < mutation.write.at && was_newest(**at))
             .filter(|at| has_open_incident(records, &mutation.workload, **at))
+            .filter(|at| !hidden(records, &mutation.workload, **at))
             .collect();
+        // A reading from the past takes back what the one before has shown.
+        let proves = if records.story.drew(Fault::StaleReads) {
+            3 * FAILED_FOR
+        } else {
+            FAILED_FOR
+        };
         if let (Some(first), Some(last)) = (before.first(), before.last())
-            && seconds(**first, **last) >= FAILED_FOR
+            && seconds(**first, **last) >= proves
         {
             found.push(format!(
                 "I5: {action} goes to {}, which was seen failing",
@@ -127,6 +138,21 @@ fn target(records: &Records, mutation: &Mutation<'_>, found: &mut Vec<String>) {
             ));
         }
     }
+}
+
+/// Whether what a pod shows then is not its revision's doing: it may be on a node that is away, or not have been pulled from a registry that
+/// is. The kubelet's back-off, five minutes at most, shows the latter for so much longer.
+fn hidden(records: &Records, workload: &str, at: Timestamp) -> bool {
+    let second = seconds(records.broken_at, at);
+    let within = |fault: Fault, longer: i64| {
+        let window = records.story.begin(fault).zip(records.story.end(fault));
+        window.is_some_and(|(begin, end)| {
+            (begin.cast_signed()..=end.cast_signed() + longer).contains(&second)
+        })
+    };
+    // Only one of the two comes from the registry that goes away.
+    within(Fault::NodeTrouble, NODE_TELLS)
+        || (workload.ends_with("web") && within(Fault::RegistryTrouble, LONGEST_BACK_OFF))
 }
 
 /// Whether a workload had an open incident at a moment: only then does anybody look.
