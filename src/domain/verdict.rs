@@ -81,6 +81,11 @@ impl Reason {
         Self::TargetFailed,
     ];
 
+    /// The reason of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+
     /// Its name in records and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

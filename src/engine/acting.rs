@@ -18,6 +18,7 @@ use crate::evidence::live::{self, Live};
 use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
 use crate::record::store::StoreError;
+use crate::telemetry::labels::Stage;
 use crate::verify;
 use jiff::{SignedDuration, Timestamp};
 
@@ -94,14 +95,18 @@ pub(super) async fn act(
     let plan = authorized.get().clone();
     let written =
         match action::apply(&context.cluster, &authorized, &workload, &still_allowed).await {
-            Ok(applied) => Written::Accepted {
-                verification: Box::new(verify::begin(
-                    &plan.verify,
-                    plan.longest_run_seconds,
-                    applied.workload(),
-                    context.clock.now(),
-                )),
-            },
+            Ok(applied) => {
+                let took = since(now, context.clock.now());
+                context.metrics.observe_stage(Stage::Write, took);
+                Written::Accepted {
+                    verification: Box::new(verify::begin(
+                        &plan.verify,
+                        plan.longest_run_seconds,
+                        applied.workload(),
+                        context.clock.now(),
+                    )),
+                }
+            }
             Err(Unapplied::Gone) => return advance(context, incident, Input::Gone).await,
             Err(Unapplied::Moved) => Written::DecideAfresh,
             Err(Unapplied::Refused(why)) => Written::Refused(why),

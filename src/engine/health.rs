@@ -120,11 +120,18 @@ async fn not_durable(context: &Context, before: &State) -> Option<String> {
             .map(|error| error.to_string());
     }
     match context.cluster.served_schemas().await {
-        Ok(served) => lacking(&schema::missing_fields(&served)),
-        Err(error) if error.is_not_found() => Some(
-            "the CRD incidents.ripcord.dev is missing: kubectl apply -f deploy/base/crd.yaml"
-                .to_owned(),
-        ),
+        Ok(served) => {
+            let missing = schema::missing_fields(&served);
+            context.metrics.set_crd_current(missing.is_empty());
+            lacking(&missing)
+        }
+        Err(error) if error.is_not_found() => {
+            context.metrics.set_crd_current(false);
+            Some(
+                "the CRD incidents.ripcord.dev is missing: kubectl apply -f deploy/base/crd.yaml"
+                    .to_owned(),
+            )
+        }
         Err(error) => Some(error.to_string()),
     }
 }

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::domain::alert::{AlertKey, AlertRecord, AlertSeen, AlertStatus, Hint};
 use crate::domain::incident::Phase;
 use crate::domain::observed::Observed;
+use crate::domain::time::since;
 use crate::domain::workload::{Revision, Workload, WorkloadIdentity};
 use crate::evidence::live;
 use crate::intake::ports::{Delivery, Receipt, Receiver, Unavailable};
@@ -17,7 +18,7 @@ use crate::record::crd::{Incident, IncidentSpec};
 use crate::record::name::incident as incident_name;
 use crate::record::store::{self, Opened, StoreError, is_closed, name_of};
 use crate::telemetry::events::{AlertSkipped, IncidentOpened};
-use crate::telemetry::labels::SkipReason;
+use crate::telemetry::labels::{SkipReason, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -329,6 +330,8 @@ impl Intake {
                     alert: &record.name,
                 }
                 .emit(&self.context.metrics);
+                let took = since(record.starts_at, record.received_at);
+                self.context.metrics.observe_stage(Stage::Notice, took);
                 self.context.ledger.put(record.key(), Known::Recorded(name));
                 self.context.news(&incident);
                 Ok(Some(Fate::Recorded))

@@ -1,9 +1,10 @@
 //! Every task of the process has its handle here. One that ends when it should not ends the process, with a reason.
 
+use super::board::Standing;
 use super::context::Context;
 use super::driver::drive;
-use super::gather::workload_of;
-use crate::record::store::{StoreError, is_closed, name_of, phase};
+use super::gather::{status, workload_of};
+use crate::record::store::{StoreError, is_closed, name_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,8 +130,8 @@ async fn list_all(context: &Context, drivers: &mut Drivers) {
         for incident in incidents {
             names.insert(name_of(&incident));
             let key = (namespace.clone(), name_of(&incident).as_str().to_owned());
-            if let Some(phase) = phase(&incident) {
-                all.push((key.clone(), phase));
+            if let Some(standing) = Standing::of(&status(&incident)) {
+                all.push((key.clone(), standing));
             }
             let ours = incident.spec.installation == config.installation
                 && workload_of(&incident).is_some();

@@ -1,5 +1,6 @@
 //! What happened, to the log, the metrics and the Events. Telling never fails an incident: what can't be told is logged.
 
+use super::board::Standing;
 use super::context::Context;
 use super::gather::{status, workload_of};
 use crate::domain::incident::{Ending, IncidentStatus, Phase};
@@ -10,6 +11,7 @@ use crate::notify::events::{Announcement, Subject, announce as announce_event};
 use crate::record::crd::Incident;
 use crate::record::store::{StoreError, name_of};
 use crate::telemetry::events::{ActionApplied, DecisionMade, IncidentClosed, PhaseChanged};
+use crate::telemetry::labels::Stage;
 
 /// An incident was saved in a new state.
 pub(super) fn moved(context: &Context, before: &IncidentStatus, saved: &Incident) {
@@ -21,10 +23,17 @@ pub(super) fn moved(context: &Context, before: &IncidentStatus, saved: &Incident
         return;
     };
     let incident = name_of(saved);
-    context
-        .board
-        .set(&workload.namespace, incident.as_str(), to, &context.metrics);
+    if let Some(standing) = Standing::of(&after) {
+        let (namespace, metrics) = (&workload.namespace, &context.metrics);
+        context
+            .board
+            .set(namespace, incident.as_str(), standing, metrics);
+    }
     if from != to {
+        if to == Phase::Acting && after.applied.is_empty() {
+            let took = since(saved.spec.alert.received_at, context.clock.now());
+            context.metrics.observe_stage(Stage::Decide, took);
+        }
         let reason = &after.reason;
         PhaseChanged {
             incident: &incident,
@@ -78,6 +87,10 @@ pub(super) fn ended(context: &Context, incident: &Incident, ending: Ending) {
     context.ledger.forget(&name_of(incident));
     if let Some(workload) = workload_of(incident) {
         let now = context.clock.now();
+        if let (Ending::Recovered, Some(applied)) = (ending, status.applied.last()) {
+            let took = since(applied.applied_at, now);
+            context.metrics.observe_stage(Stage::Verify, took);
+        }
         let since_first_write = status
             .applied
             .first()

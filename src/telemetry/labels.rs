@@ -30,6 +30,20 @@ macro_rules! closed_label {
 }
 
 closed_label!(
+    /// A part of the time between an alert and the end of its incident.
+    Stage {
+        /// From the alert's start to its arrival.
+        Notice = "notice",
+        /// From its arrival to the recorded intent to write.
+        Decide = "decide",
+        /// From the intent to the accepted write: everything is read once more.
+        Write = "write",
+        /// From the accepted write to the recovery.
+        Verify = "verify",
+    }
+);
+
+closed_label!(
     /// Why an alert opened or joined no incident, though its delivery was answered 2xx.
     SkipReason {
         /// Its namespace is not in the configuration's list.

@@ -4,11 +4,12 @@
 
 use super::labels::{
     Action, ConnectionProblem, DeferReason, Dependency, ErrorKind, Handler, PayloadProblem,
-    STATUS_CODES, SkipReason,
+    STATUS_CODES, SkipReason, Stage,
 };
 use crate::domain::incident::{Ending, Phase};
 use crate::domain::policy::Mode;
 use crate::domain::verdict::{Decision, Reason};
+use jiff::SignedDuration;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
@@ -64,6 +65,9 @@ pub(super) struct Series {
     pub(super) remediations: IntCounterVec,
     pub(super) remediation_duration: HistogramVec,
     pub(super) incidents: IntGaugeVec,
+    pub(super) incidents_held: IntGaugeVec,
+    pub(super) stage_duration: HistogramVec,
+    pub(super) crd_current: IntGauge,
     pub(super) dependency_duration: HistogramVec,
     pub(super) dependency_errors: IntCounterVec,
     pub(super) dependency_up: IntGaugeVec,
@@ -74,6 +78,10 @@ pub(super) struct Series {
 /// A rollout is undone in seconds and verified in minutes: Prometheus' default buckets end at 10 s. Upper ends, in seconds, up to 30 min.
 const REMEDIATION_BUCKETS: [f64; 12] = [
     1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0,
+];
+/// A write takes hundredths of a second, a dwell a minute, a verification many. Upper ends, in seconds, up to 30 min.
+const STAGE_BUCKETS: [f64; 13] = [
+    0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0,
 ];
 /// Every outside call has a deadline of some seconds; upper ends, in seconds.
 const DEPENDENCY_BUCKETS: [f64; 11] = [
@@ -112,6 +120,28 @@ impl Metrics {
                 .with_label_values(&[phase.as_str()])
                 .set(counts.get(&phase).copied().unwrap_or(0));
         }
+    }
+
+    /// Sets how many incidents are held for each reason; a reason that is not named holds none.
+    pub fn set_held(&self, counts: &BTreeMap<&'static str, i64>) {
+        for reason in Reason::ALL {
+            let held = counts.get(reason.as_str()).copied().unwrap_or(0);
+            let gauge = &self.series.incidents_held;
+            gauge.with_label_values(&[reason.as_str()]).set(held);
+        }
+    }
+
+    /// Notes how long a stage of an incident took. Two clocks that differ can make it negative: then it took no time that can be told.
+    pub fn observe_stage(&self, stage: Stage, took: SignedDuration) {
+        let histogram = &self.series.stage_duration;
+        histogram
+            .with_label_values(&[stage.as_str()])
+            .observe(took.as_secs_f64().max(0.0));
+    }
+
+    /// Sets whether the served CRD has every field that this binary writes.
+    pub fn set_crd_current(&self, current: bool) {
+        self.series.crd_current.set(i64::from(current));
     }
 
     /// Counts one answered request.
@@ -194,6 +224,21 @@ impl Series {
                 &REMEDIATION_BUCKETS,
             )?,
             incidents: make.gauges("incidents", "Incidents that exist, by phase.", &["phase"])?,
+            incidents_held: make.gauges(
+                "incidents_held",
+                "Open incidents that are held, by reason.",
+                &["reason"],
+            )?,
+            stage_duration: make.histograms(
+                "incident_stage_duration_seconds",
+                "Time that the stages of incidents took: notice, decide, write, verify.",
+                &["stage"],
+                &STAGE_BUCKETS,
+            )?,
+            crd_current: make.gauge(
+                "crd_current",
+                "Whether the served Incident CRD has every field that this binary writes (1) or not (0).",
+            )?,
             dependency_duration: make.histograms(
                 "dependency_request_duration_seconds",
                 "Time that requests to dependencies took, failed ones too.",
@@ -260,6 +305,12 @@ impl Series {
         }
         for phase in Phase::ALL {
             self.incidents.with_label_values(&[phase.as_str()]);
+        }
+        for reason in Reason::ALL {
+            self.incidents_held.with_label_values(&[reason.as_str()]);
+        }
+        for stage in Stage::ALL {
+            self.stage_duration.with_label_values(&[stage.as_str()]);
         }
         self.touch_remediations();
         self.touch_dependencies();
