@@ -145,10 +145,67 @@ fn the_crd_is_printed_as_it_is_shipped() {
 }
 
 #[test]
-fn the_version_is_the_crates() {
+fn the_version_is_the_crate_s_with_the_commit_where_one_was_given() {
     let done = ripcord(&["version"]);
     assert_eq!(
         text(&done.stdout).trim(),
-        concat!("ripcord ", env!("CARGO_PKG_VERSION"))
+        format!(
+            "ripcord {} ({})",
+            env!("CARGO_PKG_VERSION"),
+            option_env!("RIPCORD_REVISION").unwrap_or("unknown")
+        )
     );
+}
+
+#[test]
+fn incidents_without_a_cluster_say_what_is_missing() {
+    let done = ripcord(&["incidents", "--kubeconfig", "/does/not/exist"]);
+    assert_eq!(done.status.code(), Some(4));
+    let error = text(&done.stderr);
+    assert!(
+        error.starts_with("error: the cluster can't be reached\n  caused by: can't use the kubeconfig /does/not/exist\n"),
+        "{error}"
+    );
+    assert!(text(&done.stdout).is_empty());
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    for arguments in [
+        vec!["incidents", "-A", "-n", "lab30"],
+        vec!["incidents", "web-x", "-w"],
+        vec!["incidents", "-o", "xml"],
+        vec!["completion", "cmd"],
+    ] {
+        let done = ripcord(&arguments);
+        assert_eq!(done.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&done.stderr).starts_with("error: "), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_shells_that_people_use_get_completions() {
+    for shell in ["bash", "zsh", "fish"] {
+        let done = ripcord(&["completion", shell]);
+        let script = text(&done.stdout);
+        assert_eq!(done.status.code(), Some(0));
+        assert!(
+            script.contains("incidents") && script.contains("--all-namespaces")
+                || shell == "fish" && script.contains("all-namespaces"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn as_kubectl_s_plugin_it_speaks_of_itself_as_it_was_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = folder.path().join("kubectl-ripcord");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ripcord"), &plugin).unwrap();
+    let done = std::process::Command::new(plugin)
+        .args(["incidents", "--help"])
+        .output()
+        .unwrap();
+    let help = text(&done.stdout);
+    assert!(help.contains("Usage: kubectl ripcord incidents"), "{help}");
 }

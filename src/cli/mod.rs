@@ -1,9 +1,11 @@
 //! The commands, one file each. Only here is anything printed.
 
 mod demo;
+mod incidents;
+mod paper;
 mod serve;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,6 +28,11 @@ struct Arguments {
 
 /// The version with the commit that it was built from.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The commit that it was built from, where whoever built it said so.
+const REVISION: &str = match option_env!("RIPCORD_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
 
 #[derive(Subcommand)]
 enum Command {
@@ -38,25 +45,58 @@ enum Command {
         /// The file
         file: PathBuf,
     },
+    /// List incidents, watch them, or read one as a story
+    #[command(visible_alias = "inc")]
+    Incidents(incidents::Incidents),
     /// Print the Incident resource's CRD as YAML
     Crd,
+    /// Print a shell's completions; the shell's own page says where they belong
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Print the version
     Version,
 }
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
-    let code = match Arguments::parse().command {
+    let code = match arguments().command {
         Command::Demo(demo) => demo::run(&demo),
         Command::Serve(serve) => serve::run(&serve),
         Command::Check { file } => check(&file),
+        Command::Incidents(incidents) => incidents::run(&incidents),
         Command::Crd => crd(),
+        Command::Completion { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut command(), "ripcord", &mut text);
+            out(&String::from_utf8_lossy(&text));
+            exit::FINE
+        }
         Command::Version => {
-            out(&format!("ripcord {VERSION}\n"));
+            out(&format!("ripcord {VERSION} ({REVISION})\n"));
             exit::FINE
         }
     };
     ExitCode::from(code)
+}
+
+/// What was typed; what can't be understood ends the process with usage on standard error.
+fn arguments() -> Arguments {
+    let matches = command().get_matches();
+    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// The command line. As kubectl's plugin (a link called `kubectl-ripcord` in the path) it speaks of itself as it was called.
+fn command() -> clap::Command {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let name = called.as_deref().and_then(std::path::Path::file_stem);
+    let command = Arguments::command();
+    if name.is_some_and(|name| name == "kubectl-ripcord") {
+        command.bin_name("kubectl ripcord")
+    } else {
+        command
+    }
 }
 
 fn check(file: &std::path::Path) -> u8 {

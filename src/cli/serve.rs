@@ -186,10 +186,7 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
 /// What `ripcord_build_info` says.
 pub(super) const BUILD: Build<'static> = Build {
     version: super::VERSION,
-    revision: match option_env!("RIPCORD_REVISION") {
-        Some(revision) => revision,
-        None => "unknown",
-    },
+    revision: super::REVISION,
 };
 
 /// What the log says first: how far this process may go, and what it does not do yet.

@@ -1,8 +1,8 @@
 //! What is said before the incidents and after them.
 
 use super::page::ink;
-use super::paper::{Ink, Paper};
 use super::story::Told;
+use crate::cli::paper::{Ink, Paper};
 use crate::domain::incident::Ending;
 use crate::domain::time::{human, since};
 use jiff::SignedDuration;

@@ -2,9 +2,9 @@
 
 use super::alertmanager::Alert;
 use super::browse;
-use super::paper::{self, Ink, Paper};
 use super::story::Story;
 use super::{DemoError, Output};
+use crate::cli::paper::{self, Ink, Paper};
 use crate::engine::TaskDied;
 use crate::intake::Limits;
 use crate::intake::server::Server;

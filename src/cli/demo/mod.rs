@@ -16,11 +16,10 @@ mod hold;
 mod json;
 mod lab;
 mod page;
-mod paper;
 mod script;
 mod story;
 
-use super::{exit, fail};
+use super::{exit, fail, paper};
 use crate::config::ConfigError;
 use crate::domain::incident::Phase;
 use crate::domain::policy::Mode;

@@ -197,6 +197,19 @@ impl Cluster {
         self.list(call).await
     }
 
+    /// The Incidents of all namespaces, those of one label selector where it is not empty.
+    ///
+    /// # Errors
+    /// When the API server does not answer or refuses: 404 where the CRD is missing.
+    pub async fn incidents_everywhere(&self, selector: &str) -> Result<Vec<Value>, ApiError> {
+        let path = "/apis/ripcord.dev/v1alpha1/incidents".to_owned();
+        let mut call = Call::get("list incidents", path);
+        if !selector.is_empty() {
+            call = call.query("labelSelector", selector);
+        }
+        self.list(call).await
+    }
+
     /// One Incident; `None` where there is none.
     ///
     /// # Errors

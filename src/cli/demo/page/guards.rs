@@ -1,8 +1,8 @@
 //! The guards of an incident, as a table, and what was waited for before they passed.
 
-use super::super::paper::{COLUMNS, Ink, LABEL, Paper, cut, pinch};
 use super::super::story::Told;
 use super::{brief, clock};
+use crate::cli::paper::{COLUMNS, Ink, LABEL, Paper, cut, pinch};
 use crate::domain::incident::{IncidentStatus, TimelineRow};
 use crate::domain::verdict::GuardRecord;
 use std::collections::BTreeSet;

@@ -4,8 +4,8 @@ mod guards;
 
 use super::alertmanager::Delivered;
 use super::lab::{REGISTRY, REPOSITORIES};
-use super::paper::{COLUMNS, Ink, LABEL, Paper, pinch};
 use super::story::Told;
+use crate::cli::paper::{COLUMNS, Ink, LABEL, Paper, pinch};
 use crate::domain::evidence::Source;
 use crate::domain::incident::{Ending, IncidentStatus};
 use crate::domain::plan::PlanRecord;

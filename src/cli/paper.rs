@@ -4,13 +4,13 @@ use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
 /// However wide the terminal is: longer lines are hard to read, and this fits everywhere.
-pub(super) const COLUMNS: usize = 80;
+pub(in crate::cli) const COLUMNS: usize = 80;
 /// The width of an entry's label.
-pub(super) const LABEL: usize = 14;
+pub(in crate::cli) const LABEL: usize = 14;
 
 /// What a text is, and so how it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(in crate::cli) enum Ink {
     Plain,
     Title,
     Label,
@@ -35,32 +35,32 @@ impl Ink {
 }
 
 /// A cell in front of a text: how wide it is, how it looks, what is in it.
-pub(super) type Cell<'a> = (usize, Ink, &'a str);
+pub(in crate::cli) type Cell<'a> = (usize, Ink, &'a str);
 
 /// A page that is being written.
 #[derive(Default)]
-pub(super) struct Paper(String);
+pub(in crate::cli) struct Paper(String);
 
 impl Paper {
     /// A headline over a rule.
-    pub(super) fn title(&mut self, text: &str) {
+    pub(in crate::cli) fn title(&mut self, text: &str) {
         self.blank();
         self.row(&[], Ink::Title, text);
         self.row(&[], Ink::Faint, &"-".repeat(COLUMNS));
     }
 
     /// An empty line.
-    pub(super) fn blank(&mut self) {
+    pub(in crate::cli) fn blank(&mut self) {
         self.0.push('\n');
     }
 
     /// A text beside a label.
-    pub(super) fn entry(&mut self, label: &str, ink: Ink, text: &str) {
+    pub(in crate::cli) fn entry(&mut self, label: &str, ink: Ink, text: &str) {
         self.row(&[(LABEL, Ink::Label, label)], ink, text);
     }
 
     /// A text beside cells; further lines of it are indented to its beginning. No text, no row.
-    pub(super) fn row(&mut self, cells: &[Cell<'_>], ink: Ink, text: &str) {
+    pub(in crate::cli) fn row(&mut self, cells: &[Cell<'_>], ink: Ink, text: &str) {
         let indent: usize = cells.iter().map(|(width, _, _)| width).sum();
         for (number, line) in wrap(text, COLUMNS.saturating_sub(indent))
             .iter()
@@ -81,7 +81,7 @@ impl Paper {
     }
 
     /// Entries without labels, under one.
-    pub(super) fn under(&mut self, label: &str, entries: &Paper) {
+    pub(in crate::cli) fn under(&mut self, label: &str, entries: &Paper) {
         let style = Ink::Label.style();
         let gap = " ".repeat(LABEL);
         if let Some(rest) = entries.0.strip_prefix(&gap) {
@@ -93,12 +93,12 @@ impl Paper {
     }
 
     /// Lines as they are: for a shell.
-    pub(super) fn raw(&mut self, lines: &str) {
+    pub(in crate::cli) fn raw(&mut self, lines: &str) {
         self.0.push_str(lines);
     }
 
     /// What was written.
-    pub(super) fn into_text(self) -> String {
+    pub(in crate::cli) fn into_text(self) -> String {
         self.0
     }
 
@@ -114,14 +114,14 @@ impl Paper {
 
 /// To standard output, in colour where that is wanted (a terminal; `NO_COLOR` and `CLICOLOR_FORCE` have their say). A reader that has gone
 /// away (`| head`) is no error of ours.
-pub(super) fn print(text: &str) {
+pub(in crate::cli) fn print(text: &str) {
     use std::io::Write as _;
     let mut out = anstream::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// The same to standard error.
-pub(super) fn print_aside(text: &str) {
+pub(in crate::cli) fn print_aside(text: &str) {
     use std::io::Write as _;
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
@@ -173,7 +173,7 @@ fn wrap_line(text: &str, width: usize) -> Vec<String> {
 const GAP: &str = "[...]";
 
 /// A text of at most so many characters: the words at its end are left out.
-pub(super) fn cut(text: &str, most: usize) -> String {
+pub(in crate::cli) fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
@@ -185,7 +185,7 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 }
 
 /// The same, but words in its middle are left out: the end of an error often says most.
-pub(super) fn pinch(text: &str, most: usize) -> String {
+pub(in crate::cli) fn pinch(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
