@@ -1,22 +1,20 @@
-//! The lab's alert rules, and Alertmanager's delivery of what they find. Neither is modelled: each alert is posted once, when its rule would
-//! have fired, in the shape that Alertmanager gives it.
+//! The lab's alert rules, which the demo looks at by itself, and the simulated Alertmanager that delivers what they find.
 
 use super::DemoError;
 use super::lab::NAMESPACE;
 use crate::intake::routes::Routes;
-use crate::sim::World;
+use crate::sim::{Alert, Alertmanager, Answer, Delivery, Peers, Route, World};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use std::time::Duration;
 use tower::Service as _;
 
 /// The rules' own wait (`for:` in the rig's `rules.yml`).
 const RULE_WAITS: Duration = Duration::from_secs(15);
 /// Alertmanager's (`group_wait`).
-const GROUP_WAIT: Duration = Duration::from_secs(1);
+const GROUP_WAIT: SignedDuration = SignedDuration::from_secs(1);
 /// The lab's troubles show within seconds.
 const MOST_SECONDS: usize = 300;
 
@@ -29,11 +27,11 @@ pub(super) enum Rule {
     PodRestarts,
 }
 
-/// An alert on its way.
+/// An alert that fires.
 #[derive(Clone, Debug)]
-pub(super) struct Alert {
-    /// Its labels.
-    pub(super) labels: Map<String, Value>,
+pub(super) struct Firing {
+    /// The alert.
+    pub(super) alert: Alert,
     /// Since when it fires.
     pub(super) starts_at: Timestamp,
 }
@@ -62,21 +60,20 @@ impl Rule {
     }
 
     /// Lets time pass until the rule fires about a Deployment's pod.
-    pub(super) async fn fires(self, world: &World, deployment: &str) -> Result<Alert, DemoError> {
+    pub(super) async fn fires(self, world: &World, deployment: &str) -> Result<Firing, DemoError> {
         for _ in 0..MOST_SECONDS {
-            if let Some(labels) = self.finds(world, deployment) {
+            if let Some(alert) = self.finds(world, deployment) {
                 world.advance(RULE_WAITS).await;
                 let starts_at = world.clock().now();
-                world.advance(GROUP_WAIT).await;
-                return Ok(Alert { labels, starts_at });
+                return Ok(Firing { alert, starts_at });
             }
             world.advance(Duration::from_secs(1)).await;
         }
         Err(DemoError::NoAlert(self.name()))
     }
 
-    /// The labels of the first container that it finds.
-    fn finds(self, world: &World, deployment: &str) -> Option<Map<String, Value>> {
+    /// The alert about the first container that it finds.
+    fn finds(self, world: &World, deployment: &str) -> Option<Alert> {
         let pods = world.objects("Pod", NAMESPACE);
         let of_it = pods
             .iter()
@@ -84,7 +81,7 @@ impl Rule {
         of_it.into_iter().find_map(|pod| {
             let statuses = pod.pointer("/status/containerStatuses")?.as_array()?;
             let container = statuses.iter().find(|status| self.is_about(status))?;
-            Some(self.labels(pod, container))
+            Some(self.alert(pod, container))
         })
     }
 
@@ -101,64 +98,63 @@ impl Rule {
         }
     }
 
-    fn labels(self, pod: &Value, container: &Value) -> Map<String, Value> {
-        let mut labels = json!({
-            "alertname": self.name(), "namespace": NAMESPACE, "pod": text(pod, "/metadata/name"),
-            "container": text(container, "/name"), "service": "lab30", "severity": "warning",
-        });
-        if self == Self::PodRestarts
-            && let Some(labels) = labels.as_object_mut()
-        {
+    fn alert(self, pod: &Value, container: &Value) -> Alert {
+        let mut labels = vec![
+            ("alertname", self.name()),
+            ("namespace", NAMESPACE),
+            ("pod", text(pod, "/metadata/name")),
+            ("container", text(container, "/name")),
+            ("service", "lab30"),
+            ("severity", "warning"),
+        ];
+        if self == Self::PodRestarts {
             // The expression keeps the labels of its series.
-            let uid = text(pod, "/metadata/uid");
-            let series = [
+            labels.extend([
                 ("instance", "127.0.0.1:8081"),
                 ("job", "kube-state-metrics"),
-                ("uid", uid),
-            ];
-            labels.extend(series.map(|(key, value)| (key.to_owned(), value.into())));
+                ("uid", text(pod, "/metadata/uid")),
+            ]);
         }
-        labels.as_object().cloned().unwrap_or_default()
+        Alert::new(&labels)
     }
 }
 
-impl Alert {
-    /// One of its labels.
-    pub(super) fn label(&self, name: &str) -> &str {
-        self.labels
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+impl Firing {
+    /// Has it delivered: Alertmanager waits for its group, posts, and tries again where it is not taken.
+    pub(super) async fn deliver(
+        self,
+        routes: &Routes,
+        world: &World,
+    ) -> Result<Delivered, DemoError> {
+        let clock = world.clock();
+        let route = Route {
+            group_wait: GROUP_WAIT,
+            ..Route::default()
+        };
+        let mut alertmanager = Alertmanager::new(route, Peers::One);
+        alertmanager.fire(&self.alert, self.starts_at);
+        while let Some(due) = alertmanager.next_due() {
+            world.advance(clock.until(due)).await;
+            for delivery in alertmanager.due(clock.now()) {
+                let delivered = self.post(&delivery, routes, world).await?;
+                let answer = Answer::Status(delivered.status);
+                alertmanager.answered(&delivery, answer, clock.now());
+                if (200..300).contains(&delivered.status) {
+                    return Ok(delivered);
+                }
+            }
+        }
+        Err(DemoError::NotTaken)
     }
 
-    /// Alertmanager's fingerprint is a hash of the labels; which one does not matter.
-    pub(super) fn fingerprint(&self) -> String {
-        let text = Value::Object(self.labels.clone()).to_string();
-        let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
-        hash.chars().take(16).collect()
-    }
-
-    /// What Alertmanager posts, version 4 of its webhook's format.
-    fn payload(&self) -> Value {
-        let name = self.label("alertname");
-        let group = json!({"alertname": name, "namespace": NAMESPACE});
-        json!({
-            "version": "4", "status": "firing", "receiver": "responder", "truncatedAlerts": 0,
-            "groupKey": format!("{{}}:{{alertname=\"{name}\", namespace=\"{NAMESPACE}\"}}"),
-            "groupLabels": group, "commonLabels": self.labels, "commonAnnotations": {},
-            "externalURL": "http://127.0.0.1:9093",
-            "alerts": [{
-                "status": "firing", "labels": self.labels, "annotations": {},
-                "startsAt": self.starts_at, "endsAt": "0001-01-01T00:00:00Z",
-                "generatorURL": "", "fingerprint": self.fingerprint(),
-            }],
-        })
-    }
-
-    /// Posts it to the daemon's own route, called as a service: sockets don't live in paused time.
-    pub(super) async fn post(self, routes: &Routes, world: &World) -> Result<Delivered, DemoError> {
-        let payload = self.payload();
-        let body = payload.to_string();
+    /// Posts to the daemon's own route, called as a service: sockets don't live in paused time.
+    async fn post(
+        &self,
+        delivery: &Delivery,
+        routes: &Routes,
+        world: &World,
+    ) -> Result<Delivered, DemoError> {
+        let body = delivery.body.clone();
         let request = http::Request::post("/api/v1/alerts")
             .header("content-type", "application/json")
             .header("content-length", body.len())
@@ -172,9 +168,9 @@ impl Alert {
         let body = answer.into_body().collect().await;
         let body = body.map_err(DemoError::Answer)?.to_bytes();
         Ok(Delivered {
-            alert: self,
+            alert: self.alert.clone(),
             at,
-            payload,
+            payload: serde_json::from_str(&delivery.body).unwrap_or_default(),
             status,
             answer: serde_json::from_slice(&body).unwrap_or_default(),
         })

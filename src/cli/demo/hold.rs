@@ -1,6 +1,6 @@
 //! `--hold`: the daemon of the demo on a real socket, in real time, until it is told to stop.
 
-use super::alertmanager::Alert;
+use super::alertmanager::Firing;
 use super::browse;
 use super::story::Story;
 use super::{DemoError, Output};
@@ -39,10 +39,10 @@ pub(super) async fn hold(
     output: Output,
 ) -> Result<(), DemoError> {
     let stop = &story.daemon.stop;
-    let alert = tokio::select! {
+    let firing = tokio::select! {
         biased;
         ended = &mut engine => return Err(ended.map_or_else(DemoError::Engine, |()| DemoError::EngineEnded)),
-        alert = story.leave_one_broken() => alert?,
+        firing = story.leave_one_broken() => firing?,
     };
     let address = listener.local_addr();
     let address = address.map_err(DemoError::Runtime)?;
@@ -57,7 +57,7 @@ pub(super) async fn hold(
     let signals = signals(stop)?;
     // From here on a second is a second.
     tokio::time::resume();
-    let text = instructions(&alert, address);
+    let text = instructions(&firing, address);
     if output == Output::Text {
         paper::print(&text);
     } else {
@@ -94,10 +94,10 @@ fn signals(stop: &CancellationToken) -> Result<impl Future<Output = ()> + '_, De
 }
 
 /// What a person can do now: lines to paste.
-fn instructions(alert: &Alert, address: SocketAddr) -> String {
+fn instructions(firing: &Firing, address: SocketAddr) -> String {
     let mut paper = Paper::default();
     paper.title(&format!("Serving on http://{address} (Ctrl-C ends it)"));
-    let pod = alert.label("pod");
+    let pod = firing.alert.label("pod");
     paper.row(
         &[],
         Ink::Plain,
@@ -107,7 +107,7 @@ fn instructions(alert: &Alert, address: SocketAddr) -> String {
         ),
     );
     paper.blank();
-    paper.raw(&post(alert, address));
+    paper.raw(&post(firing, address));
     paper.blank();
     paper.row(
         &[],
@@ -127,10 +127,11 @@ fn instructions(alert: &Alert, address: SocketAddr) -> String {
 }
 
 /// A command that posts the alert, as short as the webhook takes it.
-fn post(alert: &Alert, address: SocketAddr) -> String {
+fn post(firing: &Firing, address: SocketAddr) -> String {
+    let Firing { alert, starts_at } = firing;
     let (name, namespace) = (alert.label("alertname"), alert.label("namespace"));
     let (pod, container) = (alert.label("pod"), alert.label("container"));
-    let (fingerprint, starts_at) = (alert.fingerprint(), alert.starts_at);
+    let fingerprint = format!("{:016x}", alert.fingerprint());
     format!(
         "  curl -i http://{address}/api/v1/alerts -d '
   {{\"version\": \"4\", \"alerts\": [{{\"status\": \"firing\",

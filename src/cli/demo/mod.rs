@@ -104,6 +104,8 @@ enum DemoError {
     Answer(#[source] warp::Error),
     #[error("the rule {0} has found nothing")]
     NoAlert(&'static str),
+    #[error("the webhook has not taken the alert")]
+    NotTaken,
     #[error("no incident has become {0}")]
     NoEnd(Phase),
     #[error("the engine has stopped")]

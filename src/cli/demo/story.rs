@@ -2,7 +2,7 @@
 //! cluster's objects afterwards.
 
 use super::DemoError;
-use super::alertmanager::{Alert, Delivered};
+use super::alertmanager::{Delivered, Firing, Rule};
 use super::daemon::{Daemon, USER_AGENT};
 use super::lab::{self, NAMESPACE};
 use super::script::Chapter;
@@ -76,8 +76,8 @@ impl Story {
         let changed_at = world.clock().now();
         self.apply(&chapter.manifest)?;
         let change = diff(&template, &self.template(&deployment));
-        let alert = chapter.rule.fires(world, &deployment).await?;
-        let delivered = alert.post(&self.daemon.routes, world).await?;
+        let firing = chapter.rule.fires(world, &deployment).await?;
+        let delivered = firing.deliver(&self.daemon.routes, world).await?;
         let mut held = None;
         let mut outage = None;
         if let Some(gone) = gone {
@@ -113,13 +113,11 @@ impl Story {
     }
 
     /// Breaks redis once more and leaves it so; the alert about it, which nobody posts.
-    pub(super) async fn leave_one_broken(&self) -> Result<Alert, DemoError> {
+    pub(super) async fn leave_one_broken(&self) -> Result<Firing, DemoError> {
         let manifest = lab::redis_with_a_typo()?;
         self.apply(&manifest)?;
         let deployment = text(&manifest, "/metadata/name");
-        super::alertmanager::Rule::PodWaiting
-            .fires(&self.world, deployment)
-            .await
+        Rule::PodWaiting.fires(&self.world, deployment).await
     }
 
     /// Lets time pass until the incident that is not among the former ones is in a phase, or over.

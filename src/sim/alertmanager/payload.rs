@@ -41,6 +41,14 @@ impl Alert {
         }
     }
 
+    /// One of its labels; empty = it has none of that name.
+    pub fn label(&self, name: &str) -> &str {
+        self.labels
+            .get(name)
+            .map(String::as_str)
+            .unwrap_or_default()
+    }
+
     /// The hash of its labels: FNV-1a of names and values in order, as Prometheus' and Alertmanager's `model.Fingerprint`.
     pub fn fingerprint(&self) -> u64 {
         let words = self.labels.iter().flat_map(|(name, value)| [name, value]);
