@@ -25,32 +25,36 @@ use jiff::{SignedDuration, Timestamp};
 /// What must be left of the hold when the write is sent: the write's own deadline is 10 s, and nobody may take over before it.
 const HOLD_LEFT: SignedDuration = SignedDuration::from_secs(12);
 
-/// What became of a write that left this process, as long as no record has it: saving that may fail too, and a record that is read from the
-/// past would have the write decided, and sent, once more.
+/// What became of the last write that left this process. Saving it may fail, and a record that is read from the past does not have it yet: by
+/// either the write would be decided, and sent, once more.
 #[derive(Clone, Debug)]
-pub(super) struct Unsaved {
+pub(super) struct Sent {
     action_id: ActionId,
+    at: Timestamp,
     written: Written,
 }
 
-impl Unsaved {
+impl Sent {
     /// What an incident must be told before anything else; `None` = its record has it, or is about another write.
     pub(super) fn told(&self, incident: &Incident) -> Option<Input> {
         let status = status(incident);
         let plan = status.plan.as_ref()?;
-        let known = |applied: &AppliedRecord| applied.action_id == self.action_id;
-        let missing = plan.action_id == self.action_id && !status.applied.iter().any(known);
+        let over = Phase::parse(&status.phase) == Some(Phase::Closed);
+        let noted = |applied: &AppliedRecord| applied.action_id == self.action_id;
+        let known = status.applied.iter().any(noted)
+            || matches!(self.written, Written::Unknown(_)) && step::is_lost(&status, self.at);
+        let missing = plan.action_id == self.action_id && !known && !over;
         missing.then(|| Input::Written(self.written.clone()))
     }
 }
 
-/// Carries a recorded plan out, or finds that it was. What became of it stays in `unsaved` until it is saved.
+/// Carries a recorded plan out, or finds that it was. What became of it stays in `sent`.
 pub(super) async fn act(
     context: &Context,
     config: &Config,
     incident: &Incident,
     reference: &WorkloadRef,
-    unsaved: &mut Option<Unsaved>,
+    sent: &mut Option<Sent>,
 ) -> Result<Wake, StoreError> {
     let Some(recorded) = status(incident).plan else {
         return advance(context, incident, Input::Written(Written::DecideAfresh)).await;
@@ -122,13 +126,12 @@ pub(super) async fn act(
         written,
         Written::Accepted { .. } | Written::Changed(_) | Written::Unknown(_)
     );
-    *unsaved = left.then(|| Unsaved {
+    *sent = left.then(|| Sent {
         action_id: plan.action_id.clone(),
+        at: context.clock.now(),
         written: written.clone(),
     });
-    let wake = advance(context, incident, Input::Written(written)).await?;
-    *unsaved = None;
-    Ok(wake)
+    advance(context, incident, Input::Written(written)).await
 }
 
 /// While a write whose answer was lost may still land, and after the second one: nothing is sent, whatever the guards say.

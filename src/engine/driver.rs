@@ -103,16 +103,9 @@ async fn turn(
     let Some(reference) = workload_of(&incident) else {
         return Ok(Wake::Never);
     };
-    if let Some(told) = memory
-        .unsaved
-        .as_ref()
-        .and_then(|unsaved| unsaved.told(&incident))
-    {
-        let wake = advance(context, &incident, told).await?;
-        memory.unsaved = None;
-        return Ok(wake);
+    if let Some(told) = memory.sent.as_ref().and_then(|sent| sent.told(&incident)) {
+        return advance(context, &incident, told).await;
     }
-    memory.unsaved = None;
     match phase {
         None | Some(Phase::Closed) => Ok(Wake::Never),
         Some(Phase::Observing | Phase::Deciding | Phase::Waiting) => {
@@ -124,11 +117,8 @@ async fn turn(
             Box::pin(reconsider(context, &config, &incident, &reference, quiet)).await
         }
         Some(Phase::Acting) => {
-            let unsaved = &mut memory.unsaved;
-            Box::pin(acting::act(
-                context, &config, &incident, &reference, unsaved,
-            ))
-            .await
+            let sent = &mut memory.sent;
+            Box::pin(acting::act(context, &config, &incident, &reference, sent)).await
         }
         Some(Phase::Verifying) => {
             Box::pin(watching::watch(context, &config, &incident, &reference)).await
@@ -141,7 +131,7 @@ async fn turn(
 struct Memory {
     seen: Option<Seen>,
     quiet: Quiet,
-    unsaved: Option<acting::Unsaved>,
+    sent: Option<acting::Sent>,
 }
 
 /// Another process's hold, and when it was first seen as it is.

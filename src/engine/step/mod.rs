@@ -147,6 +147,11 @@ pub fn may_still_land(status: &IncidentStatus, now: Timestamp) -> bool {
         && !planted::is(Bug::LostAnswerForgotten)
 }
 
+/// Whether a record has an answer that was lost then, or later.
+pub fn is_lost(status: &IncidentStatus, at: Timestamp) -> bool {
+    acting::lost_answer(status).is_some_and(|(lost_at, _)| lost_at >= whole_seconds(at))
+}
+
 /// Whether the newest revision is another one than this incident is about: somebody has deployed since.
 pub fn is_replaced(incident: &Incident, status: &IncidentStatus, newest: &TemplateHash) -> bool {
     let expected = looked::expected_revision(&incident.spec, status);
