@@ -39,11 +39,12 @@ impl Sent {
     pub(super) fn told(&self, incident: &Incident) -> Option<Input> {
         let status = status(incident);
         let plan = status.plan.as_ref()?;
-        let over = Phase::parse(&status.phase) == Some(Phase::Closed);
+        let beyond =
+            [Some(Phase::Verifying), Some(Phase::Closed)].contains(&Phase::parse(&status.phase));
         let noted = |applied: &AppliedRecord| applied.action_id == self.action_id;
         let known = status.applied.iter().any(noted)
             || matches!(self.written, Written::Unknown(_)) && step::is_lost(&status, self.at);
-        let missing = plan.action_id == self.action_id && !known && !over;
+        let missing = plan.action_id == self.action_id && !known && !beyond;
         missing.then(|| Input::Written(self.written.clone()))
     }
 }
