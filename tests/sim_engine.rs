@@ -12,6 +12,9 @@
 mod lab;
 
 use lab::{Lab, REDIS, WEB};
+use ripcord::domain::diagnosis::Cause;
+use ripcord::domain::verdict::{Decision, Reason};
+use ripcord::engine::Unexplained;
 use ripcord::sim::{Pull, Write};
 use serde_json::Value;
 
@@ -166,4 +169,69 @@ fn the_same_story_gives_the_same_write_log_byte_for_byte() {
     let first = told();
     assert!(first.lines().count() > 10, "{first}");
     assert_eq!(first, told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_nothing_to_explain_about_what_is_not_there() {
+    let lab = Lab::healthy("enforce").await;
+    let refused = lab.explain("nobody").await.unwrap_err();
+    assert_eq!(refused, Unexplained::Gone);
+    lab.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_healthy_workload_is_explained_as_one() {
+    let lab = Lab::healthy("enforce").await;
+    let explained = lab.explain(REDIS).await.unwrap();
+    assert_eq!(explained.verdict.reason, Reason::NotFailing);
+    assert!(explained.case.diagnosis.entries.is_empty());
+    lab.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_is_explained_in_one_look_without_an_alert_and_nothing_is_written() {
+    let lab = Lab::healthy("enforce").await;
+    lab.break_redis();
+    lab.break_web();
+    lab.advance(120).await;
+    // The kubelet's Events tell of the pull's first failure; its policy waits for an alert that nobody has sent.
+    for (deployment, cause, remedy) in [
+        (REDIS, Cause::CrashOnStart, "rolloutUndo"),
+        (WEB, Cause::ImageNotFound, "pinImage"),
+    ] {
+        let explained = lab.explain(deployment).await.unwrap();
+        let verdict = &explained.verdict;
+        assert_eq!(verdict.decision, Decision::Act, "{verdict:?}");
+        assert_eq!(explained.case.diagnosis.leading_cause(), Some(cause));
+        let status = explained.incident.status.unwrap();
+        assert_eq!(status.plan.unwrap().remedy, remedy);
+        assert!(!status.evidence.is_empty() && !status.diff.is_empty());
+        assert!(status.timeline.is_empty() && status.alerts.is_empty());
+    }
+    assert_eq!(lab.patches(false), []);
+    assert!(lab.world.objects("Incident", lab::NAMESPACE).is_empty());
+    lab.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_incident_is_explained_with_what_it_remembers() {
+    let lab = Lab::healthy("enforce").await;
+    lab.advance(15).await;
+    lab.world
+        .registry(|registry| registry.set_host("ghcr.io", Pull::Refused));
+    lab.break_web();
+    lab.advance(60).await;
+    assert_eq!(lab.alert(WEB).await, 200);
+    lab.advance(A_WHILE).await;
+    let before = lab.incident();
+    let explained = lab.explain(WEB).await.unwrap();
+    assert_eq!(explained.verdict.reason, Reason::CauseNotAllowed);
+    assert_eq!(
+        explained.incident.metadata.name.as_deref(),
+        before["metadata"]["name"].as_str()
+    );
+    let status = explained.incident.status.unwrap();
+    assert!(!status.timeline.is_empty() && !status.alerts.is_empty());
+    assert_eq!(lab.incident(), before);
+    lab.stop().await;
 }

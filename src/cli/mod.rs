@@ -1,9 +1,11 @@
 //! The commands, one file each. Only here is anything printed.
 
 mod demo;
+mod explain;
 mod incidents;
 mod paper;
 mod serve;
+mod story;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
@@ -13,8 +15,12 @@ use std::process::ExitCode;
 mod exit {
     /// Fine, or nothing to do.
     pub(super) const FINE: u8 = 0;
+    /// It would act.
+    pub(super) const WOULD_ACT: u8 = 1;
     /// Usage or configuration.
     pub(super) const CONFIGURATION: u8 = 2;
+    /// It would hold.
+    pub(super) const WOULD_HOLD: u8 = 3;
     /// It can't be told: something that is needed does not answer, or failed.
     pub(super) const CANNOT_TELL: u8 = 4;
 }
@@ -45,6 +51,8 @@ enum Command {
         /// The file
         file: PathBuf,
     },
+    /// Say what is wrong with a workload and what would be done, without doing it
+    Explain(explain::Explain),
     /// List incidents, watch them, or read one as a story
     #[command(visible_alias = "inc")]
     Incidents(incidents::Incidents),
@@ -65,6 +73,7 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo::run(&demo),
         Command::Serve(serve) => serve::run(&serve),
         Command::Check { file } => check(&file),
+        Command::Explain(explain) => explain::run(&explain),
         Command::Incidents(incidents) => incidents::run(&incidents),
         Command::Crd => crd(),
         Command::Completion { shell } => {
@@ -114,6 +123,13 @@ fn crd() -> u8 {
         }
         Err(error) => fail(&error, "", exit::CANNOT_TELL),
     }
+}
+
+/// Nobody counts what a person's command asks.
+struct Uncounted;
+
+impl crate::platform::CallObserver for Uncounted {
+    fn observed(&self, _: &'static str, _: &'static str, _: f64, _: Option<&'static str>) {}
 }
 
 /// To standard output; a reader that has gone away (`| head`) is no error of ours.

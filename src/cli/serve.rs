@@ -244,7 +244,8 @@ impl Ports {
     }
 }
 
-fn client(
+/// A client for Prometheus.
+pub(super) fn client(
     settings: &PrometheusSettings,
     observer: &Arc<dyn CallObserver>,
 ) -> Result<Arc<PrometheusClient>, BuildError> {

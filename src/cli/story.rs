@@ -15,18 +15,23 @@ const RESULT: usize = 10;
 const GUARD: usize = 21;
 
 /// The story.
-pub(super) fn text(incident: &Incident) -> String {
+pub(in crate::cli) fn text(incident: &Incident) -> String {
     let mut paper = Paper::default();
     let status = incident.status.clone().unwrap_or_default();
     begin(&mut paper, incident, &status);
-    evidence(&mut paper, &status);
-    if let Some(verdict) = &status.verdict {
-        guards(&mut paper, verdict);
-    }
-    plan(&mut paper, &status);
+    found(&mut paper, &status);
     happened(&mut paper, &status);
     next_steps(&mut paper, &status);
     paper.into_text()
+}
+
+/// What each source said, what it means, what each guard says to it, and what would be written.
+pub(in crate::cli) fn found(paper: &mut Paper, status: &IncidentStatus) {
+    evidence(paper, status);
+    if let Some(verdict) = &status.verdict {
+        guards(paper, verdict);
+    }
+    plan(paper, status);
 }
 
 fn begin(paper: &mut Paper, incident: &Incident, status: &IncidentStatus) {
@@ -169,7 +174,8 @@ fn happened(paper: &mut Paper, status: &IncidentStatus) {
     }
 }
 
-fn next_steps(paper: &mut Paper, status: &IncidentStatus) {
+/// What a person can do.
+pub(in crate::cli) fn next_steps(paper: &mut Paper, status: &IncidentStatus) {
     let mut label = "next steps";
     for step in &status.next_steps {
         paper.entry(label, Ink::Careful, step);

@@ -8,7 +8,7 @@ use crate::decision;
 use crate::diagnosis;
 use crate::domain::case::{Case, IncidentFacts, PolicyChoice, StepTaken};
 use crate::domain::diagnosis::Diagnosis;
-use crate::domain::evidence::{Evidence, Memory, Metrics};
+use crate::domain::evidence::{Evidence, Memory, Metrics, PastIncident};
 use crate::domain::incident::IncidentStatus;
 use crate::domain::observed::Observed;
 use crate::domain::plan::{Plan, Refusal, Rehearsal, RevisionMark};
@@ -61,7 +61,19 @@ pub(super) async fn full(
     incident: &Incident,
     reference: &WorkloadRef,
 ) -> Full {
-    let evidence = evidence(context, config, incident, reference).await;
+    let past = past(context, incident, &reference.namespace);
+    full_with(context, config, incident, reference, past).await
+}
+
+/// The same with what the workload's record says already at hand, or on its way.
+pub(super) async fn full_with(
+    context: &Context,
+    config: &Config,
+    incident: &Incident,
+    reference: &WorkloadRef,
+    past: impl Future<Output = Observed<Vec<PastIncident>>>,
+) -> Full {
+    let evidence = evidence(context, config, incident, reference, past).await;
     let case = case(context, config, incident, reference, evidence);
     let proposal = remedy::propose(&case);
     let mut verdict = decision::decide(&case, proposal.as_ref(), None);
@@ -275,13 +287,14 @@ async fn evidence(
     config: &Config,
     incident: &Incident,
     reference: &WorkloadRef,
+    past: impl Future<Output = Observed<Vec<PastIncident>>>,
 ) -> Evidence {
     let namespace = &reference.namespace;
     let gathered_at = context.clock.now();
     let (live, namespace_mode, past) = tokio::join!(
         live::read(&context.cluster, reference),
         live::namespace_mode(&context.cluster, namespace),
-        past(context, incident, namespace),
+        past,
     );
     let Live {
         workload,
@@ -356,7 +369,7 @@ async fn past(
     context: &Context,
     incident: &Incident,
     namespace: &str,
-) -> Observed<Vec<crate::domain::evidence::PastIncident>> {
+) -> Observed<Vec<PastIncident>> {
     match context
         .store
         .of_workload(namespace, &incident.spec.workload.uid)

@@ -8,6 +8,7 @@ mod acting;
 mod board;
 mod context;
 mod driver;
+mod explain;
 mod gather;
 mod health;
 mod intake;
@@ -22,6 +23,7 @@ mod tell;
 mod watching;
 
 pub use context::{Context, Parts, PrometheusFactory};
+pub use explain::{Explained, Unexplained, explain};
 pub use intake::Intake;
 pub use operations::{Reloader, ServerOperations};
 pub use tasks::{TaskDied, run};

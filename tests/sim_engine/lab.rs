@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use kube::CustomResourceExt as _;
 use ripcord::config;
-use ripcord::engine::{self, Context, Intake, Parts, TaskDied};
+use ripcord::domain::workload::{WorkloadKind, WorkloadRef};
+use ripcord::engine::{self, Context, Explained, Intake, Parts, TaskDied, Unexplained};
 use ripcord::intake::Limits;
 use ripcord::intake::authentication::Authentication;
 use ripcord::intake::routes::{self, Routes, Webhook};
@@ -55,6 +56,7 @@ policies:
 /// The lab with a daemon that watches over it.
 pub(crate) struct Lab {
     pub(crate) world: World,
+    pub(crate) context: Context,
     routes: Routes,
     stop: CancellationToken,
     engine: JoinHandle<Result<(), TaskDied>>,
@@ -112,9 +114,10 @@ impl Lab {
         };
         let routes = routes::webhook(webhook, &metrics);
         let stop = CancellationToken::new();
-        let engine = tokio::spawn(engine::run(context, news, stop.clone()));
+        let engine = tokio::spawn(engine::run(context.clone(), news, stop.clone()));
         Self {
             world,
+            context,
             routes,
             stop,
             engine,
@@ -158,6 +161,16 @@ impl Lab {
             .unwrap();
         let answer = warp::service(self.routes.clone()).call(request).await;
         answer.unwrap().status().as_u16()
+    }
+
+    /// What a person who asks is told, without an alert.
+    pub(crate) async fn explain(&self, deployment: &str) -> Result<Explained, Unexplained> {
+        let reference = WorkloadRef {
+            kind: WorkloadKind::Deployment,
+            namespace: NAMESPACE.to_owned(),
+            name: deployment.to_owned(),
+        };
+        engine::explain(&self.context, &reference).await
     }
 
     /// The only incident.

@@ -1,10 +1,8 @@
 //! `ripcord incidents`: a list as kubectl prints one, what changes in it, or one incident as a story.
 
-mod story;
 mod table;
 
-use super::{exit, fail, out, paper};
-use crate::platform::CallObserver;
+use super::{Uncounted, exit, fail, out, paper, story};
 use crate::platform::clock::Clock;
 use crate::platform::kube::{ApiError, Cluster, ConnectError, Credentials, connect};
 use crate::record::crd::Incident;
@@ -99,13 +97,6 @@ pub(super) fn run(arguments: &Incidents) -> u8 {
         Ok(()) => exit::FINE,
         Err(error) => fail(&error, error.hint(), exit::CANNOT_TELL),
     }
-}
-
-/// Nobody counts what a person's command asks.
-struct Uncounted;
-
-impl CallObserver for Uncounted {
-    fn observed(&self, _: &'static str, _: &'static str, _: f64, _: Option<&'static str>) {}
 }
 
 async fn show(arguments: &Incidents) -> Result<(), IncidentsError> {

@@ -126,6 +126,15 @@ impl Cluster {
         .await
     }
 
+    /// A ConfigMap; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the API server does not answer or refuses.
+    pub async fn config_map(&self, namespace: &str, name: &str) -> Result<Option<Value>, ApiError> {
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps/{name}");
+        self.json_or_none(Call::get("get configmap", path)).await
+    }
+
     /// Sends a JSON Patch to a workload; with `dry_run` the API server does all but store it. Returns the object as it is, or would be.
     ///
     /// # Errors
