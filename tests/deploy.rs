@@ -9,6 +9,7 @@
 
 use ripcord::config::{self, WebhookAuth};
 use ripcord::domain::policy::Mode;
+use ripcord::platform::kube::{RIGHTS, Right};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -114,6 +115,65 @@ fn no_right_reaches_secrets_or_makes_or_deletes_a_workload() {
             patches.iter().all(|resource| *resource == "deployments"),
             "{rule}"
         );
+    }
+}
+
+/// Group, resource and verb of each right that a role's rules give.
+fn given(role: &Value) -> BTreeSet<(String, String, String)> {
+    let mut given = BTreeSet::new();
+    for rule in role["rules"].as_array().unwrap() {
+        for group in words(&rule["apiGroups"]) {
+            for resource in words(&rule["resources"]) {
+                for verb in words(&rule["verbs"]) {
+                    given.insert((group.clone(), resource.clone(), verb));
+                }
+            }
+        }
+    }
+    given
+}
+
+#[test]
+fn the_role_gives_what_check_asks_for_and_nothing_else() {
+    let needed: BTreeSet<(String, String, String)> = RIGHTS
+        .iter()
+        .map(|right| {
+            let Right {
+                group,
+                resource,
+                verb,
+                why: _,
+            } = right;
+            (
+                (*group).to_owned(),
+                (*resource).to_owned(),
+                (*verb).to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!(needed.len(), RIGHTS.len());
+    assert_eq!(given(&yaml("clusterrole.yaml")), needed);
+}
+
+/// The README's table: a resource in its first column (with its group, where another one has the same name), the verbs in its second.
+#[test]
+fn the_readme_s_table_of_rights_is_the_role_s() {
+    let mut needed: Vec<(String, Vec<&str>)> = Vec::new();
+    for right in &RIGHTS {
+        let resource = if right.group == "events.k8s.io" {
+            format!("{}/{}", right.group, right.resource)
+        } else {
+            right.resource.to_owned()
+        };
+        match needed.last_mut() {
+            Some((last, verbs)) if *last == resource => verbs.push(right.verb),
+            _ => needed.push((resource, vec![right.verb])),
+        }
+    }
+    let readme = read("../../README.md");
+    for (resource, verbs) in needed {
+        let row = format!("| `{resource}` | {} |", verbs.join(", "));
+        assert!(readme.contains(&row), "the README lacks {row}");
     }
 }
 

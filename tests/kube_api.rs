@@ -81,7 +81,7 @@ async fn server(answer: Option<(u16, &'static str)>) -> Server {
     kubeconfig.write_all(text.to_string().as_bytes()).unwrap();
     let credentials = Credentials {
         kubeconfig: Some(kubeconfig.path().to_owned()),
-        context: None,
+        ..Credentials::default()
     };
     let client = connect(&credentials).await.unwrap();
     let calls = Arc::new(Calls::default());

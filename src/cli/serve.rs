@@ -141,6 +141,7 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
     let credentials = Credentials {
         kubeconfig: arguments.kubeconfig.clone(),
         context: arguments.context.clone(),
+        user: None,
     };
     let client = connect(&credentials).await.map_err(ServeError::Connect)?;
     let observer: Arc<dyn CallObserver> = Arc::new(metrics.clone());

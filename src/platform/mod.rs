@@ -5,6 +5,7 @@ mod http;
 pub mod kube;
 pub mod probe;
 pub mod prometheus;
+pub mod web;
 
 /// Told about every call to an outside system, in the one place where each adapter makes its calls.
 pub trait CallObserver: Send + Sync {

@@ -93,7 +93,7 @@ impl Stage {
             Some(path) => {
                 let credentials = Credentials {
                     kubeconfig: Some(path),
-                    context: None,
+                    ..Credentials::default()
                 };
                 (Side::Cluster, connect(&credentials).await.unwrap())
             }

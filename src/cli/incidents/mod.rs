@@ -103,6 +103,7 @@ async fn show(arguments: &Incidents) -> Result<(), IncidentsError> {
     let credentials = Credentials {
         kubeconfig: arguments.kubeconfig.clone(),
         context: arguments.context.clone(),
+        user: None,
     };
     let client = connect(&credentials)
         .await

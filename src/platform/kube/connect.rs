@@ -11,6 +11,8 @@ pub struct Credentials {
     pub kubeconfig: Option<PathBuf>,
     /// `--context`.
     pub context: Option<String>,
+    /// `--as`: another account, whose rights count instead of our own.
+    pub user: Option<String>,
 }
 
 /// Why there is no client.
@@ -65,6 +67,9 @@ pub async fn connect(credentials: &Credentials) -> Result<kube::Client, ConnectE
     };
     // reliability page, finding 1: the client would re-send a PATCH by itself, up to 15 times.
     config.default_retry = false;
+    if credentials.user.is_some() {
+        config.auth_info.impersonate.clone_from(&credentials.user);
+    }
     config.connect_timeout = Some(CALL_DEADLINE);
     config.write_timeout = Some(CALL_DEADLINE);
     let agent = http::HeaderValue::from_static(concat!("ripcord/", env!("CARGO_PKG_VERSION")));

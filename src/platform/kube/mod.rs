@@ -2,11 +2,15 @@
 //! reliability page, finding 1), is observed, and fails with code and reason only, for the API's texts carry whole objects.
 
 mod connect;
+mod discovery;
 mod error;
 mod requests;
+mod rights;
 
 pub use connect::{ConnectError, Credentials, connect};
+pub use discovery::Greeting;
 pub use error::ApiError;
+pub use rights::{FORBIDDEN, RIGHTS, Right, WRITE};
 
 use super::CallObserver;
 use http::{Method, Request};

@@ -163,25 +163,14 @@ impl Cluster {
     /// # Errors
     /// When the API server does not answer or refuses.
     pub async fn may_patch(&self, reference: &WorkloadRef) -> Result<bool, ApiError> {
-        let review = json!({
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {
-                "namespace": reference.namespace,
-                "verb": "patch",
-                "group": "apps",
-                "resource": format!("{}s", reference.kind.as_str().to_lowercase()),
-                "name": reference.name,
-            }},
-        });
-        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews".to_owned();
-        let mut call = Call::write("review access", Method::POST, path, &review);
-        call.query.clear();
-        let answer = self.json(call).await?;
-        Ok(answer
-            .pointer("/status/allowed")
-            .and_then(Value::as_bool)
-            .unwrap_or(false))
+        self.review(&json!({
+            "namespace": reference.namespace,
+            "verb": "patch",
+            "group": "apps",
+            "resource": format!("{}s", reference.kind.as_str().to_lowercase()),
+            "name": reference.name,
+        }))
+        .await
     }
 
     /// Creates an Event (`events.k8s.io/v1`).
@@ -276,7 +265,7 @@ impl Cluster {
         self.json(Call::get("read schema", path)).await
     }
 
-    async fn list(&self, call: Call<'_>) -> Result<Vec<Value>, ApiError> {
+    pub(super) async fn list(&self, call: Call<'_>) -> Result<Vec<Value>, ApiError> {
         let operation = call.operation;
         match self.json(call).await?.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => Ok(items),

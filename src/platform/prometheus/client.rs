@@ -155,7 +155,17 @@ impl PrometheusClient {
         ("timeout", format!("{}ms", self.timeout.as_millis()))
     }
 
-    async fn ask(&self, operation: &'static str, query: String) -> Result<Vec<Sample>, Unanswered> {
+    /// The matchers that every selector gets.
+    pub(super) fn matchers(&self) -> &BTreeMap<String, String> {
+        &self.matchers
+    }
+
+    /// One instant query.
+    pub(super) async fn ask(
+        &self,
+        operation: &'static str,
+        query: String,
+    ) -> Result<Vec<Sample>, Unanswered> {
         let form = [("query", query), self.server_timeout()];
         self.call(operation, &self.instant, &form, vector).await
     }

@@ -12,9 +12,11 @@ mod answer;
 mod client;
 mod promql;
 mod questions;
+mod survey;
 mod tables;
 
 pub use client::{BuildError, PrometheusClient, Settings};
+pub use survey::{Age, Deliveries, NEEDED, Needed, Survey};
 
 use crate::domain::evidence::{ReplicaSeries, RestartSeries, TerminationSeries, WaitingSeries};
 use crate::domain::identity::RevisionName;

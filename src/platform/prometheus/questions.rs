@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// How long a waiting reason is remembered: they flap with the kubelet's back-off, whose longest pause is five minutes.
 const WAITING_WINDOW_SECONDS: i64 = 300;
 /// How old the last scrape may be: the slowest usual interval is a minute; two of them and some time to scrape.
-const SCRAPED_WITHIN_SECONDS: i64 = 150;
+pub(super) const SCRAPED_WITHIN_SECONDS: u32 = 150;
 /// The label by which [`restarts`] tells its two kinds of rows apart.
 pub(super) const ROW: &str = "ripcord_row";
 /// A row with a count.
