@@ -41,7 +41,7 @@
 //! | [`sim`] | a simulated cluster behind the same clients, for `demo` and tests | fault of a program, image, node or request: `sim::controllers`, `sim::trouble`, `sim::Interference` |
 //! | [`planted`] | bugs that only tests can switch on | switch: a variant, a line at its place, a row in `tests/simulation/bugs.rs` |
 //! | [`telemetry`] | one struct an event: log line and metric together | |
-//! | [`cli`] | one command a file; only it prints | command: a file and a variant |
+//! | [`cli`] | one command a file; only it prints | command: a file and a variant; a check of `check --live`: see `cli::check` |
 //!
 //! # Invariants
 //! - The import rules are a test (`tests/architecture.rs`): `domain` imports nothing of ours, the pure stages only `domain`.

@@ -1,11 +1,14 @@
 //! The commands, one file each. Only here is anything printed.
 
+mod check;
 mod demo;
 mod explain;
 mod incidents;
 mod paper;
 mod serve;
 mod story;
+
+pub use check::Section;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
@@ -15,8 +18,8 @@ use std::process::ExitCode;
 mod exit {
     /// Fine, or nothing to do.
     pub(super) const FINE: u8 = 0;
-    /// It would act.
-    pub(super) const WOULD_ACT: u8 = 1;
+    /// It would act, or something is not as it must be.
+    pub(super) const DIFFERS: u8 = 1;
     /// Usage or configuration.
     pub(super) const CONFIGURATION: u8 = 2;
     /// It would hold.
@@ -46,11 +49,8 @@ enum Command {
     Demo(demo::Demo),
     /// Receive alerts, decide, and do what the configuration allows
     Serve(serve::Serve),
-    /// Check a configuration file, without a cluster
-    Check {
-        /// The file
-        file: PathBuf,
-    },
+    /// Check a configuration file; with --live also everything that it stands on
+    Check(check::Check),
     /// Say what is wrong with a workload and what would be done, without doing it
     Explain(explain::Explain),
     /// List incidents, watch them, or read one as a story
@@ -72,7 +72,7 @@ pub fn run() -> ExitCode {
     let code = match arguments().command {
         Command::Demo(demo) => demo::run(&demo),
         Command::Serve(serve) => serve::run(&serve),
-        Command::Check { file } => check(&file),
+        Command::Check(check) => check::run(&check),
         Command::Explain(explain) => explain::run(&explain),
         Command::Incidents(incidents) => incidents::run(&incidents),
         Command::Crd => crd(),
@@ -106,13 +106,6 @@ fn command() -> clap::Command {
     } else {
         command
     }
-}
-
-fn check(file: &std::path::Path) -> u8 {
-    let (report, code) =
-        crate::config::report(&file.display().to_string(), &crate::config::load(file));
-    out(&report);
-    code
 }
 
 fn crd() -> u8 {

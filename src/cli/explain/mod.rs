@@ -234,7 +234,7 @@ fn code(verdict: &Verdict) -> u8 {
 fn code_of(decision: &str, reason: &str) -> u8 {
     let is = |one: Reason| reason == one.as_str();
     if decision == Decision::Act.as_str() {
-        exit::WOULD_ACT
+        exit::DIFFERS
     } else if is(Reason::NotFailing) {
         exit::FINE
     } else if is(Reason::Unavailable) || decision.is_empty() {
