@@ -176,6 +176,15 @@ fn what_does_not_go_together_is_refused() {
         vec!["incidents", "web-x", "-w"],
         vec!["incidents", "-o", "xml"],
         vec!["completion", "cmd"],
+        // What belongs to the cluster is not silently left out of a check of the file alone.
+        vec!["check", "config/ripcord.yaml", "-o", "json"],
+        vec![
+            "check",
+            "config/ripcord.yaml",
+            "--alertmanager",
+            "http://127.0.0.1:9093",
+        ],
+        vec!["check", "--live"],
     ] {
         let done = ripcord(&arguments);
         assert_eq!(done.status.code(), Some(2), "{arguments:?}");
@@ -208,4 +217,74 @@ fn as_kubectl_s_plugin_it_speaks_of_itself_as_it_was_called() {
         .unwrap();
     let help = text(&done.stdout);
     assert!(help.contains("Usage: kubectl ripcord incidents"), "{help}");
+}
+
+#[test]
+fn a_live_check_of_a_bad_file_is_the_report_about_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ripcord.yaml");
+    std::fs::write(&file, "kind: Config\n").unwrap();
+    let file = file.to_str().unwrap();
+    let (live, offline) = (
+        ripcord(&["check", "--live", file]),
+        ripcord(&["check", file]),
+    );
+    assert_eq!(live.status.code(), Some(2));
+    assert_eq!(text(&live.stdout), text(&offline.stdout));
+}
+
+#[test]
+fn a_live_check_where_nothing_answers_can_not_tell_and_says_so_of_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    // Ports of the reserved range, on which nothing listens.
+    std::fs::write(
+        &kubeconfig,
+        "{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: \"http://127.0.0.1:1\"}}], users: [{name: c, user: {}}], contexts: [{name: c, context: {cluster: c, user: c}}]}",
+    )
+    .unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "secret\n").unwrap();
+    let done = |output: &str| {
+        ripcord(&[
+            "check",
+            "--live",
+            "deploy/base/ripcord.yaml",
+            "-o",
+            output,
+            "--kubeconfig",
+            kubeconfig.to_str().unwrap(),
+            "--prometheus",
+            "http://127.0.0.1:2",
+            "--alertmanager",
+            "http://127.0.0.1:3",
+            "--webhook",
+            "http://127.0.0.1:4",
+            "--token-file",
+            token.to_str().unwrap(),
+        ])
+    };
+    let page = done("table");
+    assert_eq!(page.status.code(), Some(4), "{}", text(&page.stderr));
+    let shown = text(&page.stdout);
+    for line in [
+        "× the API server answers",
+        "- the CRD incidents.ripcord.dev is current",
+        "× Prometheus answers at http://127.0.0.1:2",
+        "× Alertmanager answers at http://127.0.0.1:3",
+        "× Ripcord takes deliveries at http://127.0.0.1:4",
+        "see deploy/runbook.md#ripcorddependencydown",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    assert!(
+        shown.lines().all(|line| line.chars().count() <= 80),
+        "{shown}"
+    );
+    let json: serde_json::Value = serde_json::from_slice(&done("json").stdout).unwrap();
+    assert_eq!(
+        (&json["success"], &json["exitCode"]),
+        (&false.into(), &4.into())
+    );
+    assert_eq!(json["categories"][0]["checks"][0]["result"], "unknown");
 }

@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+use ripcord::cli::Section;
 use ripcord::domain::diagnosis::Cause;
 use ripcord::domain::verdict::Reason;
 use ripcord::telemetry::Metrics;
@@ -70,6 +71,17 @@ fn every_alert_leads_to_its_section_in_the_runbook() {
         assert_eq!(anchor, name.to_lowercase());
         assert!(sections.contains(anchor), "{name}: no section #{anchor}");
     }
+}
+
+#[test]
+fn every_hint_of_check_leads_to_its_section_in_the_runbook() {
+    let sections = anchors(&read("deploy/runbook.md"));
+    let missing: Vec<&str> = Section::ALL
+        .into_iter()
+        .map(Section::anchor)
+        .filter(|anchor| !sections.contains(*anchor))
+        .collect();
+    assert!(missing.is_empty(), "deploy/runbook.md lacks {missing:?}");
 }
 
 #[test]
