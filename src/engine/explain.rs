@@ -71,16 +71,14 @@ pub async fn explain(context: &Context, reference: &WorkloadRef) -> Result<Expla
         .store
         .of_workload(&reference.namespace, &workload.uid)
         .await;
-    let incident = match open_one(&incidents, &newest) {
-        Some(open) => open,
-        None => {
-            let mut fresh = imagined(&config, reference, &workload, &newest, now);
-            let (events, _) =
-                live::voices(&context.cluster, &reference.namespace, &read.pods).await;
-            let memory = seen_before(read.pods.known(), &events, now);
-            fresh.status.get_or_insert_default().memory = memory;
-            fresh
-        }
+    let incident = if let Some(open) = open_one(&incidents, &newest) {
+        open
+    } else {
+        let mut fresh = imagined(&config, reference, &workload, &newest, now);
+        let (events, _) = live::voices(&context.cluster, &reference.namespace, &read.pods).await;
+        let memory = seen_before(read.pods.known(), &events, now);
+        fresh.status.get_or_insert_default().memory = memory;
+        fresh
     };
     let past = past(&incidents, &incident);
     let full = gather::full_with(context, &config, &incident, reference, async { past }).await;

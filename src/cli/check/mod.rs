@@ -29,8 +29,7 @@ mod rules;
 
 pub use finding::Section;
 
-use super::Uncounted;
-use super::{exit, fail, out, paper};
+use super::{Uncounted, exit, fail, out, paper};
 use crate::config::{self, Config};
 use crate::platform::clock::Clock;
 use crate::platform::kube::{Cluster, ConnectError, Credentials, connect};

@@ -90,7 +90,7 @@ enum ExplainError {
     #[error("{0} can't be read")]
     File(String, #[source] std::io::Error),
     #[error("{0} is no Incident")]
-    NoIncident(String, #[source] serde_saphyr::Error),
+    NoIncident(String, #[source] Box<serde_saphyr::Error>),
     #[error("it can't be written as JSON")]
     Json(#[source] serde_json::Error),
     #[error("it can't be written as YAML")]
@@ -155,8 +155,8 @@ fn recorded(arguments: &Explain, file: &std::path::Path) -> Result<u8, ExplainEr
     let name = || file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| ExplainError::File(name(), error))?;
     // JSON is YAML too.
-    let incident: Incident =
-        serde_saphyr::from_str(&text).map_err(|error| ExplainError::NoIncident(name(), error))?;
+    let incident: Incident = serde_saphyr::from_str(&text)
+        .map_err(|error| ExplainError::NoIncident(name(), Box::new(error)))?;
     match arguments.output {
         Some(output) => print(&incident, output)?,
         None => paper::print(&story::text(&incident)),
@@ -170,6 +170,7 @@ async fn live(arguments: &Explain) -> Result<Explained, ExplainError> {
     let credentials = Credentials {
         kubeconfig: arguments.kubeconfig.clone(),
         context: arguments.context.clone(),
+        user: None,
     };
     let client = connect(&credentials).await.map_err(ExplainError::Connect)?;
     let default = client.default_namespace().to_owned();

@@ -16,14 +16,13 @@ const KEY: &str = "ripcord.yaml";
 /// # Errors
 /// When there is none, or it can't be used.
 pub(super) async fn find(arguments: &Explain, cluster: &Cluster) -> Result<Config, ExplainError> {
-    let config = match &arguments.config {
-        Some(file) => config::load(file),
-        None => {
-            let namespace = &arguments.ripcord_namespace;
-            let text = of_the_cluster(cluster, namespace).await?;
-            let text = text.ok_or_else(|| ExplainError::NoConfig(namespace.clone()))?;
-            config::parse(&text, KEY)
-        }
+    let config = if let Some(file) = &arguments.config {
+        config::load(file)
+    } else {
+        let namespace = &arguments.ripcord_namespace;
+        let text = of_the_cluster(cluster, namespace).await?;
+        let text = text.ok_or_else(|| ExplainError::NoConfig(namespace.clone()))?;
+        config::parse(&text, KEY)
     };
     let mut config = config.map_err(ExplainError::Config)?;
     if let Some(url) = &arguments.prometheus_url {
