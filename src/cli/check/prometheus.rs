@@ -161,6 +161,12 @@ fn series(facts: &Facts) -> Vec<Finding> {
         .iter()
         .filter_map(|(needed, age)| Some((needed.metric, lacks(age.as_ref().ok()?)?)))
         .collect();
+    let is_scraped = facts.survey.up == Ok(Some(true));
+    let none_ever = always.iter().all(|(_, age)| *age == Ok(Age::Never));
+    if none_ever && !is_scraped {
+        let why = "kube-state-metrics is not scraped: see the line above";
+        return vec![Finding::skipped(description, why)];
+    }
     // All at once is not about the metrics, but about where they come from.
     if lacking.len() == always.len()
         && let Some((_, why)) = lacking.first()
@@ -270,6 +276,10 @@ fn pods(facts: &Facts, namespace: &namespaces::Facts) -> Finding {
         Ok(live) => live,
         Err(_) => return Finding::skipped(description, "its pods can't be read"),
     };
+    if facts.survey.labels == Ok(None) {
+        let why = "Prometheus has no series of kube-state-metrics now";
+        return Finding::skipped(description, why);
+    }
     match facts.survey.pods.get(name) {
         Some(Ok(known)) if known.is_empty() => Finding::wrong(
             description,

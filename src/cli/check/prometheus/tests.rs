@@ -73,9 +73,16 @@ fn a_stopped_kube_state_metrics_is_stale_and_said_once_for_all_series() {
     stopped.survey.labels = Ok(None);
     stopped.survey.sources = Ok(None);
     let found = not_fine(&stopped);
-    assert_eq!(found.len(), 2, "{found:#?}");
+    let states: Vec<State> = found.iter().map(|found| found.state).collect();
+    assert_eq!(states, [State::Wrong, State::Wrong, State::Skipped]);
     assert!(found[0].problem.contains("it is stopped"));
     assert!(found[1].problem.contains("the last sample is 12m old"));
+    // One that was never there is said once, not in three ways.
+    for (_, age) in &mut stopped.survey.series {
+        *age = Ok(Age::Never);
+    }
+    let states: Vec<State> = not_fine(&stopped).iter().map(|found| found.state).collect();
+    assert_eq!(states, [State::Wrong, State::Skipped, State::Skipped]);
 }
 
 #[test]
@@ -118,7 +125,9 @@ fn what_only_a_failure_shows_must_be_offered() {
 fn labels_that_are_dropped_are_told_from_no_series() {
     let mut dropped = facts();
     dropped.survey.labels = Ok(None);
-    assert!(only(&dropped).problem.contains("lacks one of"));
+    let found = not_fine(&dropped);
+    assert!(found[0].problem.contains("lacks one of"));
+    assert_eq!(found[1].state, State::Skipped);
 }
 
 #[test]
