@@ -8,6 +8,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import incidents
+import installed
 import measure
 from cluster import kubectl
 from report import Report, say
@@ -24,6 +25,9 @@ def chosen(words):
         importlib.import_module(file.stem)
     TRIALS.sort(key=lambda one: one.number)
     unknown = [word for word in words if not any(one.matches(word) for one in TRIALS)]
+    if not installed.on_the_rig():
+        TRIALS[:] = [one for one in TRIALS if not one.installed]
+        say("the tests of an installation in the cluster are left out: they need the rig")
     if unknown:
         sys.exit(f"no test is called {unknown}; there are:\n" + "\n".join(f"  {one.number:02} {one.title}" for one in TRIALS))
     return [one for one in TRIALS if not words or any(one.matches(word) for word in words)]
@@ -43,6 +47,22 @@ def perform(run, report, one):
     scene.kill()
 
 
+def outside(run, report, trials, of_all):
+    """The tests with Ripcord as a process of the host: those that run alone, then the others side by side."""
+    if not trials:
+        return
+    for one in (one for one in trials if one.alone):
+        perform(run, report, one)
+    measure.bare_calls(run)
+    if len(trials) < of_all:
+        # the last tests need the lab's workloads as they are before the first incident; here they earn `provenFor` beside others
+        run.fresh_lab()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda one: perform(run, report, one), (one for one in trials if not one.alone)))
+    measure.main_instance(run)
+    run.main.stop()
+
+
 def evidence(run, scene):
     """The incidents of a test's workloads, and the logs of its instances."""
     shown = []
@@ -56,7 +76,7 @@ def evidence(run, scene):
             shown.append(kubectl("get", "incidents", "-n", namespace, one["metadata"]["name"], "-o", "yaml"))
         if not found:
             shown.append(f"--- no incident of {namespace}/{name}")
-    for instance in scene.instances or [run.main]:
+    for instance in scene.instances or filter(None, [run.main]):
         shown.append(f"--- log of {instance.name}:\n{instance.tail()}")
     return "\n".join(shown)
 
@@ -70,10 +90,9 @@ def main(arguments):
     try:
         run.prepare(trials)
         say(f"the cluster is prepared ({time.monotonic() - began:.0f} s); logs and configurations: {run.folder}")
-        for one in (one for one in trials if one.alone):
+        outside(run, report, [one for one in trials if not one.installed], len(trials))
+        for one in (one for one in trials if one.installed):
             perform(run, report, one)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda one: perform(run, report, one), (one for one in trials if not one.alone)))
         measure.finish(run)
     except Exception:  # the closing line comes last whatever happened
         report.broken = True

@@ -83,17 +83,27 @@ def difference(before, after):
     return ", ".join(f"{dependency} {count - before.get(dependency, 0)}" for dependency, count in sorted(after.items()))
 
 
-def finish(run):
-    """Prints the table."""
-    rows = [row for measured in run.measured.get("incidents", []) for row in measured.rows()]
-    rows += bare.rows(run)
+def bare_calls(run):
+    """The bare calls, as soon as the lab's incidents are over: what runs beside them would be measured too."""
+    run.measured["bare"] = bare.rows(run)
+
+
+def main_instance(run):
+    """The main instance, before it is stopped."""
     mib = 1024 * 1024
-    rows += [
+    run.measured["main"] = [
         ("resident memory at rest", f"{run.measured['rest'] / mib:.1f} MiB"),
         ("resident memory after the runs", f"{run.main.total('process_resident_memory_bytes') / mib:.1f} MiB"),
         ("release binary", f"{run.binary.stat().st_size / mib:.1f} MiB"),
         ("start to ready", f"{run.main.ready_seconds:.2f} s"),
     ]
+
+
+def finish(run):
+    """Prints the table."""
+    rows = [row for measured in run.measured.get("incidents", []) for row in measured.rows()]
+    for part in ("bare", "main", "installed"):
+        rows += run.measured.get(part, [])
     table = "\n".join(["| measured | |", "| --- | --- |", *(f"| {what} | {value} |" for what, value in rows)])
     say(f"\n{table}\n")
     if os.environ.get("RIPCORD_RESULTS"):

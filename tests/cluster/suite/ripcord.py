@@ -1,4 +1,4 @@
-"""The real binary as a process of the host: start, stop, kill, scrape."""
+"""The real binary: what it serves, and, as a process of the host, its start, stop and end."""
 
 import http.client
 import re
@@ -21,11 +21,46 @@ def free_port():
         return listener.getsockname()[1]
 
 
-class Ripcord:
+class Served:
+    """What a running Ripcord answers, wherever it runs."""
+
+    def __init__(self, name, host, port):
+        self.name, self.host, self.port = name, host, port
+
+    def get(self, address, method="GET"):
+        """The status and the text of a GET; status 0 = nobody answers."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        try:
+            connection.request(method, address)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except OSError:
+            return 0, ""
+        finally:
+            connection.close()
+
+    def metrics(self):
+        """Every series of `/metrics`: (name, labels, value)."""
+        status, text = self.get("/metrics")
+        check(status == 200, f"/metrics of {self.name}: {status}")
+        found = []
+        for line in text.splitlines():
+            match = SERIES.match(line)
+            if match and not line.startswith("#"):
+                found.append((match[1], dict(LABEL.findall(match[2] or "")), float(match[3])))
+        return found
+
+    def total(self, name, **labels):
+        """The sum of a metric's series that carry these labels."""
+        return sum(value for metric, has, value in self.metrics() if metric == name and labels.items() <= has.items())
+
+
+class Ripcord(Served):
     """One instance: a configuration, a kubeconfig (never the administrator's), a port, a log."""
 
     def __init__(self, binary, folder, name, port, kubeconfig, text):
-        self.binary, self.name, self.port, self.kubeconfig = binary, name, port, kubeconfig
+        super().__init__(name, "127.0.0.1", port)
+        self.binary, self.kubeconfig = binary, kubeconfig
         self.config = folder / f"{name}.yaml"
         self.log = folder / f"{name}.log"
         self.config.write_text(text)
@@ -67,33 +102,6 @@ class Ripcord:
         if self.running():
             self.process.kill()
             self.process.wait(10)
-
-    def get(self, address):
-        """The status and the text of a GET; status 0 = nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", address)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        except OSError:
-            return 0, ""
-        finally:
-            connection.close()
-
-    def metrics(self):
-        """Every series of `/metrics`: (name, labels, value)."""
-        status, text = self.get("/metrics")
-        check(status == 200, f"/metrics of {self.name}: {status}")
-        found = []
-        for line in text.splitlines():
-            match = SERIES.match(line)
-            if match and not line.startswith("#"):
-                found.append((match[1], dict(LABEL.findall(match[2] or "")), float(match[3])))
-        return found
-
-    def total(self, name, **labels):
-        """The sum of a metric's series that carry these labels."""
-        return sum(value for metric, has, value in self.metrics() if metric == name and labels.items() <= has.items())
 
     def tail(self, lines=40):
         """The end of its log."""

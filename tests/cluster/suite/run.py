@@ -36,11 +36,12 @@ class Run:
         self.token_file = self.folder / "webhook-token"
         self.token_file.write_text(self.token)
         self.cluster = Cluster()
-        self.kubeconfig = self.main = None
+        self.kubeconfig = self.main = self.installation = None
         self.measured = {}
 
     def prepare(self, trials):
-        """Everything as the tests expect it: old objects gone, `deploy/` applied, every Deployment good, the main instance ready."""
+        """Everything as the tests expect it: old objects gone, `deploy/` applied, every Deployment good, the main instance ready (no test of an
+        installation in the cluster needs it)."""
         kubectl("apply", "--server-side", "--force-conflicts", "-k", str(HERE.parent / "deploy"))
         kubectl("wait", "--for=condition=Established", "crd/incidents.ripcord.dev", "--timeout=30s")
         self.kubeconfig = self.account("ripcord")
@@ -48,12 +49,21 @@ class Run:
         self.clear(["lab30", *namespaces])
         for namespace in namespaces:
             self.namespace(namespace)
-        kubectl("apply", *(f"--filename={LAB / name}" for name in ("base.yaml", "web-deployment.yaml", "redis-deployment.yaml")))
+        self.apply_lab()
         for one in trials:
             for manifest in one.good:
                 self.cluster.apply("deployments", manifest)
-        self.main = self.instance("main", ["lab30", "faults"], port=MAIN_PORT, token_file=None, installation="tests").start()
-        self.measured["rest"] = self.main.total("process_resident_memory_bytes")
+        if any(not one.installed for one in trials):
+            self.main = self.instance("main", ["lab30", "faults"], port=MAIN_PORT, token_file=None, installation="tests").start()
+            self.measured["rest"] = self.main.total("process_resident_memory_bytes")
+
+    def apply_lab(self):
+        kubectl("apply", *(f"--filename={LAB / name}" for name in ("base.yaml", "web-deployment.yaml", "redis-deployment.yaml")))
+
+    def fresh_lab(self):
+        """The lab's workloads as on the first day: no incident, no earlier revision."""
+        self.clear(["lab30"])
+        self.apply_lab()
 
     def clear(self, namespaces):
         """Deletes what earlier runs left: incidents, the tests' Deployments, and the lab's, whose uid and ReplicaSets are new then."""
@@ -161,6 +171,8 @@ class Run:
         try:
             if self.main:
                 self.main.stop()
+            if self.installation:
+                self.installation.close()
             self.remove_workloads(namespaces)
         finally:
             self.cluster.close()
