@@ -52,6 +52,8 @@ class Installation(Served):
             ("http://prometheus.monitoring.svc:9090", "http://10.250.0.1:9090"),
             ("http://ripcord.ripcord.svc:9099", lambda: f"http://{self.address()}"),
             ("/etc/alertmanager/", f"{self.monitoring}/"),
+            # Prometheus sends to the host's loopback, which is not the pod's
+            ("--live /etc/ripcord/ripcord.yaml", "--live /etc/ripcord/ripcord.yaml --alertmanager http://10.250.0.1:9093"),
             # config/ripcord.yaml's, the lab's, and a shorter wait for the next repetition: minutes of the test's time
             ("dwell: 60s", "dwell: 10s"),
             ("soak: 60s", "soak: 30s"),
