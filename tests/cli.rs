@@ -181,7 +181,7 @@ fn what_does_not_go_together_is_refused() {
         vec![
             "check",
             "config/ripcord.yaml",
-            "--alertmanager",
+            "--alertmanager-url",
             "http://127.0.0.1:9093",
         ],
         vec!["check", "--live"],
@@ -254,11 +254,11 @@ fn a_live_check_where_nothing_answers_can_not_tell_and_says_so_of_each() {
             output,
             "--kubeconfig",
             kubeconfig.to_str().unwrap(),
-            "--prometheus",
+            "--prometheus-url",
             "http://127.0.0.1:2",
-            "--alertmanager",
+            "--alertmanager-url",
             "http://127.0.0.1:3",
-            "--webhook",
+            "--webhook-url",
             "http://127.0.0.1:4",
             "--token-file",
             token.to_str().unwrap(),
@@ -287,4 +287,50 @@ fn a_live_check_where_nothing_answers_can_not_tell_and_says_so_of_each() {
         (&false.into(), &4.into())
     );
     assert_eq!(json["categories"][0]["checks"][0]["result"], "unknown");
+}
+
+#[test]
+fn explain_refuses_what_is_no_workload_or_no_incident_and_says_what_is() {
+    for (arguments, says) in [
+        (vec!["explain"], "TYPE/NAME"),
+        (vec!["explain", "web"], "deployment/web"),
+        (vec!["explain", "sts/web"], "yet"),
+        (vec!["explain", "--file", "Cargo.toml"], "no Incident"),
+        (vec!["explain", "--file", "nowhere.yaml"], "nowhere.yaml"),
+    ] {
+        let done = ripcord(&arguments);
+        assert_eq!(done.status.code(), Some(2), "{arguments:?}");
+        let told = text(&done.stderr);
+        assert!(told.contains(says), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn a_recorded_incident_is_explained_offline_and_what_is_printed_can_be_explained_again() {
+    let recorded = r#"
+apiVersion: ripcord.dev/v1alpha1
+kind: Incident
+metadata: {name: web-x, namespace: lab30}
+spec:
+  workload: {kind: Deployment, name: web, uid: u}
+  revision: {name: web-5d9f, hash: 5d9f, number: 2}
+  installation: default
+  alert: {name: A, fingerprint: f, startsAt: "2026-11-23T04:00:00Z", receivedAt: "2026-11-23T04:00:05Z"}
+status:
+  phase: Held
+  reason: NoPolicy
+  message: no policy matches
+  verdict: {decision: Hold, reason: NoPolicy, message: no policy matches, guards: []}
+"#;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    std::fs::write(path, recorded).unwrap();
+    for output in ["yaml", "json"] {
+        let told = ripcord(&["explain", "--file", path]);
+        assert_eq!(told.status.code(), Some(3), "{}", text(&told.stderr));
+        assert!(text(&told.stdout).contains("Hold (NoPolicy)"));
+        let again = ripcord(&["explain", "--file", path, "-o", output]);
+        assert_eq!(again.status.code(), Some(3));
+        std::fs::write(path, &again.stdout).unwrap();
+    }
 }

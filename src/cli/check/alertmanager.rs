@@ -88,8 +88,8 @@ pub(super) fn judge(facts: &Facts, beside: &Beside<'_>) -> Category {
     match &facts.addresses {
         Err(why) => {
             findings.push(
-                Finding::skipped("alerts come through Alertmanager to Ripcord", format!("Prometheus does not say where its Alertmanager is ({why}), and --alertmanager was not given"))
-                    .way_out("ripcord check --live --alertmanager URL FILE"),
+                Finding::skipped("alerts come through Alertmanager to Ripcord", format!("Prometheus does not say where its Alertmanager is ({why}), and --alertmanager-url was not given"))
+                    .way_out("ripcord check --live --alertmanager-url URL FILE"),
             );
         }
         Ok(addresses) if addresses.is_empty() => findings.push(
@@ -138,7 +138,7 @@ fn one(
                 finding = finding
                     .way_out("# That is its address as Prometheus knows it. Another way to it:")
                     .way_out("kubectl -n monitoring port-forward svc/ALERTMANAGER 9093")
-                    .way_out("ripcord check --live --alertmanager http://127.0.0.1:9093 FILE");
+                    .way_out("ripcord check --live --alertmanager-url http://127.0.0.1:9093 FILE");
             }
             let why = "Alertmanager's configuration is not known";
             return vec![finding, Finding::skipped("a route leads to Ripcord", why)];

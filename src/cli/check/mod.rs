@@ -65,13 +65,13 @@ pub(super) struct Check {
     #[arg(long = "as", value_name = "ACCOUNT", requires = "live")]
     user: Option<String>,
     /// Where Prometheus is reached from here, if not at `prometheus.url`
-    #[arg(long, value_name = "URL", requires = "live")]
+    #[arg(long = "prometheus-url", value_name = "URL", requires = "live")]
     prometheus: Option<String>,
     /// Where Alertmanager is reached from here, if not where Prometheus sends to
-    #[arg(long, value_name = "URL", requires = "live")]
+    #[arg(long = "alertmanager-url", value_name = "URL", requires = "live")]
     alertmanager: Option<String>,
     /// Where Ripcord is reached from here, if not at `listen.webhook`
-    #[arg(long, value_name = "URL", requires = "live")]
+    #[arg(long = "webhook-url", value_name = "URL", requires = "live")]
     webhook: Option<String>,
     /// Where the webhook's token is here, if not at `webhook.bearerTokenFile`
     #[arg(long, value_name = "FILE", requires = "live")]

@@ -146,7 +146,7 @@ fn answers(facts: &Facts) -> Finding {
             .way_out("kubectl -n ripcord exec deploy/ripcord -- \\")
             .way_out("  /usr/local/bin/ripcord check --live /etc/ripcord/ripcord.yaml")
             .way_out("# or from here: kubectl -n ripcord port-forward svc/ripcord 9099, and")
-            .way_out("ripcord check --live --webhook http://127.0.0.1:9099 FILE");
+            .way_out("ripcord check --live --webhook-url http://127.0.0.1:9099 FILE");
         }
     };
     match page.status {

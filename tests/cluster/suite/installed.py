@@ -53,7 +53,7 @@ class Installation(Served):
             ("http://ripcord.ripcord.svc:9099", lambda: f"http://{self.address()}"),
             ("/etc/alertmanager/", f"{self.monitoring}/"),
             # Prometheus sends to the host's loopback, which is not the pod's
-            ("--live /etc/ripcord/ripcord.yaml", "--live /etc/ripcord/ripcord.yaml --alertmanager http://10.250.0.1:9093"),
+            ("--live /etc/ripcord/ripcord.yaml", "--live /etc/ripcord/ripcord.yaml --alertmanager-url http://10.250.0.1:9093"),
             # config/ripcord.yaml's, the lab's, and a shorter wait for the next repetition: minutes of the test's time
             ("dwell: 60s", "dwell: 10s"),
             ("soak: 60s", "soak: 30s"),

@@ -62,8 +62,8 @@ class Asked:
         """Its exit code and its document."""
         done = subprocess.run([
             str(self.run.binary), "check", "--live", str(file or installed.MINE / "ripcord.yaml"), "-o", "json", "--as", ACCOUNT,
-            "--prometheus", self.run.prometheus.url, "--alertmanager", self.run.alertmanager_url,
-            "--webhook", f"http://{self.installation.address()}", "--token-file", str(token_file or self.token_file),
+            "--prometheus-url", self.run.prometheus.url, "--alertmanager-url", self.run.alertmanager_url,
+            "--webhook-url", f"http://{self.installation.address()}", "--token-file", str(token_file or self.token_file),
         ], capture_output=True, text=True, timeout=60)
         check(done.stdout.startswith("{"), f"it ends with {done.returncode}: {done.stderr}")
         return done.returncode, json.loads(done.stdout)

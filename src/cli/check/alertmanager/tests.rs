@@ -145,7 +145,7 @@ fn an_alertmanager_that_does_not_answer_can_not_be_told_and_names_the_flag() {
     away.statuses[0].1 = Err(Unfetched::Unreachable);
     let found = not_fine(&away);
     assert_eq!(found[0].state, State::Unknown);
-    assert!(found[0].ways_out[2].contains("--alertmanager http://127.0.0.1:9093"));
+    assert!(found[0].ways_out[2].contains("--alertmanager-url http://127.0.0.1:9093"));
     assert_eq!(found[1].state, State::Skipped);
 }
 
@@ -158,7 +158,11 @@ fn where_prometheus_sends_nothing_is_wrong_and_where_it_does_not_say_is_skipped(
     facts.addresses = Err("HTTP status 404".to_owned());
     let found = judged(&facts, taken());
     assert_eq!(found[0].state, State::Skipped);
-    assert!(found[0].problem.contains("--alertmanager was not given"));
+    assert!(
+        found[0]
+            .problem
+            .contains("--alertmanager-url was not given")
+    );
 }
 
 #[test]

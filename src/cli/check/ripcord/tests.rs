@@ -80,7 +80,7 @@ fn answers_that_are_no_welcome_say_where_to_look() {
     let away = facts(Token::There, Some(Err(Unfetched::Unreachable)));
     let judged = judge(&away).findings;
     assert_eq!(judged[1].state, State::Unknown);
-    assert!(judged[1].ways_out[3].contains("--webhook"));
+    assert!(judged[1].ways_out[3].contains("--webhook-url"));
 }
 
 #[test]
