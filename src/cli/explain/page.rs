@@ -6,7 +6,7 @@ use crate::domain::case::Case;
 use crate::domain::evidence::HealthHistory;
 use crate::domain::observed::Observed;
 use crate::domain::time::human;
-use crate::domain::verdict::Decision;
+use crate::domain::verdict::{Decision, Reason};
 use crate::domain::workload::Revision;
 use crate::engine::Explained;
 
@@ -39,6 +39,9 @@ fn would(paper: &mut Paper, explained: &Explained) {
             let plan = status.and_then(|status| status.plan.as_ref());
             let what = plan.map_or_else(String::new, crate::domain::plan::PlanRecord::in_words);
             (Ink::Good, format!("Ripcord would {what}"))
+        }
+        Decision::Wait { .. } if verdict.reason == Reason::NotFailing => {
+            (Ink::Good, format!("nothing to do: {}", verdict.text))
         }
         Decision::Wait { .. } => (
             Ink::Careful,
