@@ -401,3 +401,55 @@ proptest! {
         prop_assert_eq!(authorized, words == BTreeSet::from(["enforce".to_owned()]));
     }
 }
+
+/// A step as the runbook has it: with words in place of the names of a case.
+fn in_general(step: &str) -> String {
+    let names = [
+        ("lab30-web-bad-x", "POD"),
+        ("-c web", "-c CONTAINER"),
+        ("-c side", "-c CONTAINER"),
+        ("deployment/lab30-web", "deployment/NAME"),
+        ("Deployment lab30-web", "Deployment NAME"),
+        ("lab30", "NAMESPACE"),
+        ("--to-revision=1", "--to-revision=N"),
+        ("--to-revision=2", "--to-revision=N"),
+        ("ImageNotFound", "CAUSE"),
+        ("bad-rollout", "POLICY"),
+        ("(p)", "(POLICY)"),
+    ];
+    names
+        .into_iter()
+        .fold(step.to_owned(), |step, (name, word)| {
+            step.replace(name, word)
+        })
+}
+
+#[test]
+fn every_next_step_is_in_the_runbook_word_for_word() {
+    let runbook = include_str!("../../deploy/runbook.md");
+    let mut modes = changed(|case| {
+        case.mode = Mode::DryRun;
+        case.evidence.namespace_mode = Observed::Known("off".into());
+    });
+    workload(&mut modes).annotations =
+        Some([(MODE_ANNOTATION.to_owned(), "off".to_owned())].into());
+    let mut compared = 0;
+    for (reason, case) in one_case_for_each_reason()
+        .into_iter()
+        .chain([(Reason::OptedOut, modes)])
+    {
+        let section = runbook.split_once(&format!("### {reason}\n")).unwrap().1;
+        let section = section.split("\n### ").next().unwrap();
+        let proposal = remedy::propose(&case);
+        let verdict = after_dry_run(&case);
+        for step in next_steps(&case, proposal.as_ref(), &verdict) {
+            let step = in_general(&step);
+            // Where to look is the same for many reasons, and stands with the causes.
+            let looks = step.contains("describe pod") || step.contains("logs POD");
+            let place = if looks { runbook } else { section };
+            assert!(place.contains(&step), "{reason}: {step}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "only {compared} steps");
+}
