@@ -8,7 +8,7 @@ use super::step::{Claim, Effect, HOLD_FOR, Input, Looked, Step, Wake, may_drive,
 use super::tell;
 use super::{acting, watching};
 use crate::config::Config;
-use crate::domain::identity::IncidentName;
+use crate::domain::identity::{IncidentName, TemplateHash};
 use crate::domain::incident::{Holder, IncidentStatus, Phase};
 use crate::domain::observed::Observed;
 use crate::domain::workload::WorkloadRef;
@@ -16,6 +16,7 @@ use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
 use crate::record::store::{self, StoreError};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -103,25 +104,28 @@ async fn turn(
     let Some(reference) = workload_of(&incident) else {
         return Ok(Wake::Never);
     };
+    memory.remind(&mut incident);
     if let Some(told) = memory.sent.as_ref().and_then(|sent| sent.told(&incident)) {
         return advance(context, &incident, told).await;
     }
     match phase {
         None | Some(Phase::Closed) => Ok(Wake::Never),
         Some(Phase::Observing | Phase::Deciding | Phase::Waiting) => {
-            let quiet = &mut memory.quiet;
-            Box::pin(decide(context, &config, &incident, &reference, quiet)).await
+            Box::pin(decide(context, &config, &incident, &reference, memory)).await
         }
         Some(Phase::Held) => {
-            let quiet = &mut memory.quiet;
-            Box::pin(reconsider(context, &config, &incident, &reference, quiet)).await
+            Box::pin(reconsider(context, &config, &incident, &reference, memory)).await
         }
         Some(Phase::Acting) => {
             let sent = &mut memory.sent;
             Box::pin(acting::act(context, &config, &incident, &reference, sent)).await
         }
         Some(Phase::Verifying) => {
-            Box::pin(watching::watch(context, &config, &incident, &reference)).await
+            let before = memory.watched.replace(now);
+            let watch = watching::watch(context, &config, incident, &reference, before);
+            let (incident, input) = Box::pin(watch).await;
+            memory.note(&input);
+            advance(context, &incident, input).await
         }
     }
 }
@@ -132,6 +136,32 @@ struct Memory {
     seen: Option<Seen>,
     quiet: Quiet,
     sent: Option<acting::Sent>,
+    /// When recovery was looked at last.
+    watched: Option<Timestamp>,
+    /// The revisions that were seen failing: a record that can't be saved for a while must not forget them.
+    failed: BTreeSet<TemplateHash>,
+}
+
+impl Memory {
+    /// Notes what an input says of a failing revision.
+    fn note(&mut self, input: &Input) {
+        self.failed.extend(input.failing().cloned());
+    }
+
+    /// Adds to a record what it should know.
+    fn remind(&self, incident: &mut Incident) {
+        if planted::is(Bug::FailureNotRemembered) {
+            return;
+        }
+        let Some(status) = &mut incident.status else {
+            return;
+        };
+        for hash in &self.failed {
+            if !status.failed_revisions.contains(hash) {
+                status.failed_revisions.push(hash.clone());
+            }
+        }
+    }
 }
 
 /// Another process's hold, and when it was first seen as it is.
@@ -158,13 +188,15 @@ async fn decide(
     config: &Config,
     incident: &Incident,
     reference: &WorkloadRef,
-    quiet: &mut Quiet,
+    memory: &mut Memory,
 ) -> Result<Wake, StoreError> {
     let full = gather::full(context, config, incident, reference).await;
     if let Some(input) = acting::look_for_write(context, config, incident, &full.live()) {
         return advance(context, incident, input).await;
     }
-    let input = quiet.noted(full.input(incident, config), context.clock.now());
+    let input = full.input(incident, config);
+    memory.note(&input);
+    let input = memory.quiet.noted(input, context.clock.now());
     if planted::is(Bug::IntentNotRecorded)
         && let Some(unrecorded) = with_intent(context, incident, &input)
     {
@@ -200,7 +232,7 @@ async fn reconsider(
     config: &Config,
     incident: &Incident,
     reference: &WorkloadRef,
-    quiet: &mut Quiet,
+    memory: &mut Memory,
 ) -> Result<Wake, StoreError> {
     let (live, looked) = gather::light(context, config, incident, reference).await;
     if let Some(input) = acting::look_for_write(context, config, incident, &live) {
@@ -212,10 +244,12 @@ async fn reconsider(
             if stands_on_something_else(&status(incident), &looked)
                 && !planted::is(Bug::HeldForGood) =>
         {
-            return decide(context, config, incident, reference, quiet).await;
+            return decide(context, config, incident, reference, memory).await;
         }
-        _ => quiet.noted(Input::Looked(Box::new(looked)), context.clock.now()),
+        _ => Input::Looked(Box::new(looked)),
     };
+    memory.note(&input);
+    let input = memory.quiet.noted(input, context.clock.now());
     advance(context, incident, input).await
 }
 

@@ -1,9 +1,8 @@
 //! The watch over a write that stands.
 
 use super::context::Context;
-use super::driver::advance;
 use super::gather::{self, status};
-use super::step::{Input, Wake, Written};
+use super::step::{Input, Written};
 use crate::action::{self, Recognised};
 use crate::config::Config;
 use crate::domain::diagnosis::Entry;
@@ -17,8 +16,8 @@ use crate::evidence::live::{self, Live};
 #[cfg(feature = "planted-bugs")]
 use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
-use crate::record::store::StoreError;
 use crate::verify::{self, Judgement, LastQuestions, Look};
+use jiff::Timestamp;
 
 /// How recovery is verified by a policy; the defaults where a reload has taken the policy away.
 pub(super) fn verify_spec(config: &Config, policy: &str) -> VerifySpec {
@@ -26,35 +25,30 @@ pub(super) fn verify_spec(config: &Config, policy: &str) -> VerifySpec {
     found.map(|found| found.verify.clone()).unwrap_or_default()
 }
 
-/// Looks once, judges, and goes on, closes, or hands over to the next step.
+/// Looks once and judges: what the incident is told, and the incident as it is told so, with what this look remembers.
 pub(super) async fn watch(
     context: &Context,
     config: &Config,
-    incident: &Incident,
+    incident: Incident,
     reference: &WorkloadRef,
-) -> Result<Wake, StoreError> {
-    let status = status(incident);
+    looked_before: Option<Timestamp>,
+) -> (Incident, Input) {
+    let status = status(&incident);
     let (Some(plan), Some(record)) = (&status.plan, &status.verification) else {
-        return advance(
-            context,
-            incident,
-            Input::Written(Written::Changed(
-                "the record has no plan or verification".to_owned(),
-            )),
-        )
-        .await;
+        let why = "the record has no plan or verification";
+        return (incident, Input::Written(Written::Changed(why.to_owned())));
     };
     let read_at = context.clock.now();
     let live = live::read(&context.cluster, reference).await;
-    let looked = gather::light_from(context, config, incident, &live);
+    let looked = gather::light_from(context, config, &incident, &live);
     let made = status
         .applied
         .last()
         .and_then(|applied| applied.revision.as_ref());
     let applied = match (&live.workload, &live.revisions) {
-        (Observed::Absent, _) => return advance(context, incident, Input::Gone).await,
+        (Observed::Absent, _) => return (incident, Input::Gone),
         (Observed::Known(workload), _) if workload.uid != incident.spec.workload.uid => {
-            return advance(context, incident, Input::Gone).await;
+            return (incident, Input::Gone);
         }
         (Observed::Known(workload), Observed::Known(revisions)) => {
             match action::recognise(workload, revisions, plan, made) {
@@ -64,7 +58,7 @@ pub(super) async fn watch(
                     Some(Box::new(action::Applied::unproven(workload)))
                 }
                 Some(Recognised::NotWritten | Recognised::Superseded) => {
-                    return advance(context, incident, Input::Overtaken).await;
+                    return (incident, Input::Overtaken);
                 }
                 None => None,
             }
@@ -76,6 +70,7 @@ pub(super) async fn watch(
     let mut look = Look {
         now: context.clock.now(),
         read_at,
+        looked_before,
         applied: applied.as_deref(),
         revisions: &live.revisions,
         pods: &live.pods,
@@ -90,21 +85,17 @@ pub(super) async fn watch(
         look.last_questions = Some(&answers);
         (record_after, judgement) = verify::judge(record, &look);
     }
-    let mut next = incident.clone();
+    let mut next = incident;
     if let Some(status) = &mut next.status {
         status.memory = looked.memory;
         status.decided_on = looked.decided_on;
     }
-    advance(
-        context,
-        &next,
-        Input::Judged {
-            record: record_after,
-            judgement,
-            revision: target,
-        },
-    )
-    .await
+    let judged = Input::Judged {
+        record: record_after,
+        judgement,
+        revision: target,
+    };
+    (next, judged)
 }
 
 /// What fails, by the live pods: the sentence of a whole diagnosis would lean on sources that this look does not ask.

@@ -21,6 +21,10 @@ const LONGEST_SOAK: SignedDuration = SignedDuration::from_mins(15);
 /// stand on; all questions of one look together take less at their time-outs.
 const OLDEST_READING: SignedDuration = SignedDuration::from_secs(30);
 
+/// Looks in a soak are ten seconds apart, and answers at their time-outs take twice as long again. In a longer pause a node could go and come
+/// back unseen (it takes 40 s to be noticed): its pod would be ready again, by a clock that says nothing to ours.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(40);
+
 /// One look at a workload after the write.
 #[derive(Clone, Debug)]
 pub struct Look<'a> {
@@ -28,6 +32,8 @@ pub struct Look<'a> {
     pub now: Timestamp,
     /// When the reading began.
     pub read_at: Timestamp,
+    /// When this process's reading before began; `None` = there was none.
+    pub looked_before: Option<Timestamp>,
     /// The write, found on the workload as it is now; `None` where the workload could not be read well enough to tell.
     pub applied: Option<&'a Applied>,
     /// The revisions.
@@ -123,6 +129,11 @@ pub fn begin(
 /// Judges one look. Returns the record as it goes on.
 pub fn judge(record: &VerificationRecord, look: &Look<'_>) -> (VerificationRecord, Judgement) {
     let mut next = record.clone();
+    let goes_on = |before: Timestamp| since(before, look.read_at) <= LONGEST_PAUSE;
+    if !look.looked_before.is_some_and(goes_on) {
+        // Nobody has looked for a while: the soak begins anew.
+        next.whole_since = None;
+    }
     let judgement = match state(look) {
         State::Failing(why) => Judgement::Failed(why),
         State::Unseen(why) => {
@@ -432,6 +443,8 @@ mod tests {
         answers: Option<LastQuestions>,
         /// How old the reading is, in seconds.
         age: i64,
+        /// How long ago the look before was, in seconds.
+        paused: i64,
     }
 
     impl Scene {
@@ -444,6 +457,7 @@ mod tests {
                 failing: None,
                 answers: None,
                 age: 0,
+                paused: 10,
             }
         }
 
@@ -462,6 +476,7 @@ mod tests {
                 &Look {
                     now: at(second),
                     read_at: at(second - self.age),
+                    looked_before: Some(at(second - self.paused)),
                     applied: self.readable.then_some(&self.applied),
                     revisions: &self.revisions,
                     pods: &self.pods,
@@ -493,6 +508,18 @@ mod tests {
         let (after, judgement) = scene.judge(&record(), 10);
         assert!(matches!(judgement, Judgement::NotYet(_)) && after.whole_since.is_none());
         assert!(matches!(scene.judge(&after, 301).1, Judgement::Unknown(_)));
+    }
+
+    #[test]
+    fn after_a_pause_in_which_nobody_looked_the_soak_begins_anew() {
+        let (soaking, _) = whole().judge(&record(), 10);
+        let mut scene = whole();
+        scene.paused = 41;
+        let (after, judgement) = scene.judge(&soaking, 51);
+        assert!(matches!(judgement, Judgement::NotYet(_)), "{judgement:?}");
+        assert_eq!(after.whole_since, Some(at(51)));
+        scene.paused = 40;
+        assert_eq!(scene.judge(&soaking, 51).1, Judgement::AskLast);
     }
 
     #[test]

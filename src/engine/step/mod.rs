@@ -64,6 +64,23 @@ pub enum Input {
     Gone,
 }
 
+impl Input {
+    /// The revision that it says is failing.
+    pub fn failing(&self) -> Option<&TemplateHash> {
+        match self {
+            Self::Looked(look) if !look.diagnosis.entries.is_empty() => {
+                look.newest.as_ref().map(|newest| &newest.hash)
+            }
+            Self::Judged {
+                judgement: Judgement::Failed(_),
+                revision,
+                ..
+            } => revision.as_ref(),
+            _ => None,
+        }
+    }
+}
+
 /// One look at a workload.
 #[derive(Clone, Debug)]
 pub struct Looked {
