@@ -105,10 +105,10 @@ def put(run, installation, name, text, status, words):
 
 def roll(run, installation):
     """Another image whose pull lasts until Alertmanager has knocked in vain; returns when the new pod started."""
-    pod, before = installation.pod(), failed(run)
-    old, image = pod["metadata"]["name"], pod["spec"]["containers"][0]["image"]
+    old, before = installation.pod(), failed(run)
+    name, image = old["metadata"]["name"], old["spec"]["containers"][0]["image"]
     kubectl("set", "image", "deployment/ripcord", f"ripcord={NEXT}", "-n", installed.NAMESPACE)
-    wait_until("the old pod is gone", lambda: run.cluster.get("pods", installed.NAMESPACE, old) is None, 45)
+    wait_until("the old pod is gone", lambda: run.cluster.get("pods", installed.NAMESPACE, name) is None, 45)
     check_under_way(run, "between the old pod and the new one")
     announce(run)
     wait_until("Alertmanager finds nobody", lambda: failed(run) > before, 45)
@@ -116,9 +116,10 @@ def roll(run, installation):
     subprocess.run(["skopeo", "copy", "-q", *plain, f"docker://{image}", f"docker://{NEXT}"], check=True, timeout=60)
     kubectl("rollout", "status", "deployment/ripcord", "-n", installed.NAMESPACE, "--timeout=90s")
     check_under_way(run, "when the new pod is ready")
-    container = installation.pod()["status"]["containerStatuses"][0]
-    check(container["image"] == NEXT, f"the pod runs {container['image']}")
-    return live.parse_time(container["state"]["running"]["startedAt"])
+    pod = installation.pod()
+    image = pod["spec"]["containers"][0]["image"]
+    check(image == NEXT, f"the pod runs {image}")
+    return live.parse_time(pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"])
 
 
 def announce(run):
