@@ -10,6 +10,7 @@ mod story;
 
 pub use check::Section;
 
+use crate::platform::kube::Credentials;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -115,6 +116,27 @@ fn crd() -> u8 {
             exit::FINE
         }
         Err(error) => fail(&error, "", exit::CANNOT_TELL),
+    }
+}
+
+/// How a command reaches its cluster.
+#[derive(clap::Args)]
+struct Access {
+    /// A kubeconfig; without it $KUBECONFIG, ~/.kube/config, or the pod's own ServiceAccount
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+impl Access {
+    fn credentials(&self) -> Credentials {
+        Credentials {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            user: None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `ripcord serve`: the daemon.
 
-use super::{exit, fail};
+use super::{Access, exit, fail};
 use crate::config::{self, Config, Listen, PrometheusSettings, WebhookAuth};
 use crate::engine::{self, Context, Intake, Parts, Reloader, ServerOperations};
 use crate::intake::Limits;
@@ -9,7 +9,7 @@ use crate::intake::routes::{self, Routes, Webhook};
 use crate::intake::server::Server;
 use crate::platform::CallObserver;
 use crate::platform::clock::Clock;
-use crate::platform::kube::{Cluster, ConnectError, Credentials, connect};
+use crate::platform::kube::{Cluster, ConnectError, connect};
 use crate::platform::probe::HttpProber;
 use crate::platform::prometheus::{BuildError, PrometheusClient, PrometheusPort, Settings};
 use crate::telemetry::events::ConfigReloaded;
@@ -33,12 +33,8 @@ pub(super) struct Serve {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// A kubeconfig; without it $KUBECONFIG, ~/.kube/config, or the pod's own ServiceAccount
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// The kubeconfig's context
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
+    #[command(flatten)]
+    access: Access,
     /// How log lines are written
     #[arg(long, value_enum, default_value_t = Lines::Text)]
     log_format: Lines,
@@ -138,11 +134,7 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
     .emit(&metrics);
     announce(&config);
 
-    let credentials = Credentials {
-        kubeconfig: arguments.kubeconfig.clone(),
-        context: arguments.context.clone(),
-        user: None,
-    };
+    let credentials = arguments.access.credentials();
     let client = connect(&credentials).await.map_err(ServeError::Connect)?;
     let observer: Arc<dyn CallObserver> = Arc::new(metrics.clone());
     let prometheus = Ports::new(&config, observer.clone()).map_err(ServeError::Prometheus)?;

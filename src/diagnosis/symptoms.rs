@@ -22,7 +22,7 @@ pub use super::signs::SymptomKind;
 
 /// Two readings of a failed pull must be this far apart: the kubelet tries again after 10 s at the earliest, so the second one
 /// is about a second attempt, or at least about a back-off.
-const PULL_READINGS_APART: SignedDuration = SignedDuration::from_secs(10);
+pub const PULL_READINGS_APART: SignedDuration = SignedDuration::from_secs(10);
 
 /// No more than this many sentences about what is not proven yet: they are for people.
 const PENDING: usize = 20;

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::gather::{self, Full, mark};
 use super::step::step;
 use crate::config::Config;
-use crate::diagnosis;
+use crate::diagnosis::symptoms::{self, PULL_READINGS_APART};
 use crate::domain::alert::AlertRecord;
 use crate::domain::case::Case;
 use crate::domain::evidence::{EventFact, Memory, PastIncident};
@@ -17,10 +17,7 @@ use crate::domain::workload::{Pod, Revision, Workload, WorkloadIdentity, Workloa
 use crate::evidence::live;
 use crate::record::crd::{Incident, IncidentSpec};
 use crate::record::store::{self, StoreError};
-use jiff::{SignedDuration, Timestamp};
-
-/// A pull that fails is proven by two readings so far apart; the kubelet's own Events tell of the earlier one.
-const READINGS_APART: SignedDuration = SignedDuration::from_secs(10);
+use jiff::Timestamp;
 
 /// What was found, and what would be done.
 #[derive(Clone, Debug)]
@@ -177,13 +174,14 @@ fn imagined(
     incident
 }
 
-/// What an earlier look would have seen: of the pods that the kubelet has called failed before, by its Events.
+/// What an earlier look would have seen: of the pods that the kubelet has called failed before, by its Events. A pull that fails is proven by two
+/// readings.
 fn seen_before(
     pods: Option<&Vec<Pod>>,
     events: &Observed<Vec<EventFact>>,
     now: Timestamp,
 ) -> Memory {
-    let Some(earlier) = now.checked_sub(READINGS_APART).ok() else {
+    let Some(earlier) = now.checked_sub(PULL_READINGS_APART).ok() else {
         return Memory::default();
     };
     let told = |pod: &&Pod| {
@@ -193,5 +191,5 @@ fn seen_before(
             .any(|event| event.count > 1 || event.last_seen <= earlier)
     };
     let pods: Vec<Pod> = pods.into_iter().flatten().filter(told).cloned().collect();
-    diagnosis::symptoms::remember(&Memory::default(), &pods, events, earlier)
+    symptoms::remember(&Memory::default(), &pods, events, earlier)
 }

@@ -29,11 +29,12 @@ mod rules;
 
 pub use finding::Section;
 
-use super::{Uncounted, exit, fail, out, paper};
+use super::{Uncounted, exit, fail, out, paper, serve};
 use crate::config::{self, Config};
+use crate::platform::CallObserver;
 use crate::platform::clock::Clock;
 use crate::platform::kube::{Cluster, ConnectError, Credentials, connect};
-use crate::platform::prometheus::{BuildError, PrometheusClient, Settings};
+use crate::platform::prometheus::{BuildError, PrometheusClient};
 use crate::platform::web::{Page, Unfetched};
 use finding::{Category, Tally};
 use serde_json::Value;
@@ -187,13 +188,9 @@ async fn cluster_of(arguments: &Check) -> Result<Cluster, CheckError> {
     Ok(Cluster::new(client, Arc::new(Uncounted)))
 }
 
-fn prometheus_of(config: &Config) -> Result<PrometheusClient, CheckError> {
-    let settings = Settings {
-        url: config.prometheus.url.clone(),
-        timeout: config.prometheus.timeout,
-        matchers: config.prometheus.matchers.clone(),
-    };
-    PrometheusClient::new(settings, Arc::new(Uncounted)).map_err(CheckError::Prometheus)
+fn prometheus_of(config: &Config) -> Result<Arc<PrometheusClient>, CheckError> {
+    let observer: Arc<dyn CallObserver> = Arc::new(Uncounted);
+    serve::client(&config.prometheus, &observer).map_err(CheckError::Prometheus)
 }
 
 /// A page's JSON, or why there is none.

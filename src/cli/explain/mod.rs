@@ -3,14 +3,14 @@
 mod page;
 mod settings;
 
-use super::{Uncounted, exit, fail, out, paper, serve, story};
+use super::{Access, Uncounted, exit, fail, out, paper, serve, story};
 use crate::config::{Config, ConfigError};
 use crate::domain::verdict::{Decision, Reason, Verdict};
 use crate::domain::workload::{WorkloadKind, WorkloadRef};
 use crate::engine::{self, Context, Explained, Parts, Unexplained};
 use crate::platform::CallObserver;
 use crate::platform::clock::Clock;
-use crate::platform::kube::{ApiError, Cluster, ConnectError, Credentials, connect};
+use crate::platform::kube::{ApiError, Cluster, ConnectError, connect};
 use crate::platform::probe::HttpProber;
 use crate::platform::prometheus::{BuildError, PrometheusPort};
 use crate::record::crd::Incident;
@@ -43,12 +43,8 @@ pub(super) struct Explain {
     /// How it is printed, instead of as a story
     #[arg(short, long, value_enum)]
     output: Option<Output>,
-    /// A kubeconfig; without it $KUBECONFIG, ~/.kube/config, or the pod's own ServiceAccount
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// The kubeconfig's context
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// How an explanation is printed.
@@ -167,11 +163,7 @@ fn recorded(arguments: &Explain, file: &std::path::Path) -> Result<u8, ExplainEr
 }
 
 async fn live(arguments: &Explain) -> Result<Explained, ExplainError> {
-    let credentials = Credentials {
-        kubeconfig: arguments.kubeconfig.clone(),
-        context: arguments.context.clone(),
-        user: None,
-    };
+    let credentials = arguments.access.credentials();
     let client = connect(&credentials).await.map_err(ExplainError::Connect)?;
     let default = client.default_namespace().to_owned();
     let observer: Arc<dyn CallObserver> = Arc::new(Uncounted);

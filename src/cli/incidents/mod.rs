@@ -2,13 +2,12 @@
 
 mod table;
 
-use super::{Uncounted, exit, fail, out, paper, story};
+use super::{Access, Uncounted, exit, fail, out, paper, story};
 use crate::platform::clock::Clock;
-use crate::platform::kube::{ApiError, Cluster, ConnectError, Credentials, connect};
+use crate::platform::kube::{ApiError, Cluster, ConnectError, connect};
 use crate::record::crd::Incident;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,12 +34,8 @@ pub(super) struct Incidents {
     /// How they are printed
     #[arg(short, long, value_enum)]
     output: Option<Output>,
-    /// A kubeconfig; without it $KUBECONFIG, ~/.kube/config, or the pod's own ServiceAccount
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// The kubeconfig's context
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// How incidents are printed.
@@ -100,11 +95,7 @@ pub(super) fn run(arguments: &Incidents) -> u8 {
 }
 
 async fn show(arguments: &Incidents) -> Result<(), IncidentsError> {
-    let credentials = Credentials {
-        kubeconfig: arguments.kubeconfig.clone(),
-        context: arguments.context.clone(),
-        user: None,
-    };
+    let credentials = arguments.access.credentials();
     let client = connect(&credentials)
         .await
         .map_err(IncidentsError::Connect)?;
