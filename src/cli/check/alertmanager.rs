@@ -330,6 +330,15 @@ fn token(ours: &[&Receiver], known: Known, config: &Config) -> Finding {
     .way_out("  authorization: {credentials_file: /etc/alertmanager/ripcord-token}")
 }
 
+/// How two tokens are compared that nobody should print.
+const COMPARE_TOKENS: [&str; 5] = [
+    "# both must print the same:",
+    "kubectl -n ripcord get secret ripcord-webhook-token \\",
+    "  -o jsonpath='{.data.token}' | base64 -d | tr -d '\\n' | sha256sum",
+    "kubectl -n monitoring exec ALERTMANAGER_POD -- \\",
+    "  cat /etc/alertmanager/ripcord-token | tr -d '\\n' | sha256sum",
+];
+
 /// By Ripcord's own metrics: neither Alertmanager's token nor, since 0.26, its addresses can be seen, but what became of them can.
 fn deliveries(beside: &Beside<'_>) -> Finding {
     let description = "Ripcord takes what Alertmanager sends";
@@ -351,16 +360,13 @@ fn deliveries(beside: &Beside<'_>) -> Finding {
             "in the last 10 minutes it refused deliveries because of their token, and took none: Alertmanager shows another token than the one in Ripcord's file",
             Section::Token,
         )
-        .way_out("# both must print the same:")
-        .way_out("kubectl -n ripcord get secret ripcord-webhook-token \\")
-        .way_out("  -o jsonpath='{.data.token}' | base64 -d | tr -d '\\n' | sha256sum")
-        .way_out("kubectl -n monitoring exec ALERTMANAGER_POD -- \\")
-        .way_out("  cat /etc/alertmanager/ripcord-token | tr -d '\\n' | sha256sum"),
+        .ways_out(&COMPARE_TOKENS),
         Some(_) if refused => Finding::warning(
             description,
-            "in the last 10 minutes it refused some deliveries because of their token, and took others: two senders, or the token was mended just now",
+            "in the last 10 minutes it refused some deliveries because of their token, and took others: two senders, or one of both tokens was changed just now",
             Section::Token,
-        ),
+        )
+        .ways_out(&COMPARE_TOKENS),
         Some(taken) if taken > 0.0 => Finding::fine(description),
         Some(_) => Finding::skipped(description, "nothing has been sent yet"),
     }

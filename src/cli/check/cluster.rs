@@ -136,10 +136,18 @@ fn crd_is_current(crd: &Crd) -> Finding {
                 rest.len()
             )),
         },
-        Crd::OtherVersions(versions) => wrong(format!(
-            "it serves {}, and this version of Ripcord speaks {VERSION}: it is of another release",
-            versions.join(", ")
-        )),
+        // The API server refuses a CRD that drops a version of which objects are stored.
+        Crd::OtherVersions(versions) => Finding::wrong(
+            CRD,
+            format!(
+                "it serves {}, and this version of Ripcord speaks {VERSION}: it is of another release",
+                versions.join(", ")
+            ),
+            Section::Crd,
+        )
+        .way_out("# a newer one: run the Ripcord that it came with. An older one, whose incidents may go:")
+        .way_out("kubectl get incidents -A -o yaml > incidents.yaml    # what they told")
+        .way_out("kubectl delete crd incidents.ripcord.dev && kubectl apply -f deploy/base/crd.yaml"),
         Crd::NotPublished => Finding::unknown(
             CRD,
             "it is there, and its schema is not published yet: try again in ten seconds",
@@ -216,17 +224,13 @@ mod tests {
     }
 
     #[test]
-    fn a_crd_that_is_missing_older_or_of_another_version_says_which_and_what_to_apply() {
+    fn a_crd_that_is_missing_or_older_says_which_and_what_to_apply() {
         let missing = vec!["status.diff".to_owned(), "status.plan".to_owned()];
         for (there, says) in [
             (Crd::Absent, "there is none"),
             (
                 Crd::Served { missing },
                 "lacks status.diff and 1 more fields",
-            ),
-            (
-                Crd::OtherVersions(vec!["v1beta1".to_owned()]),
-                "serves v1beta1, and this version of Ripcord speaks v1alpha1",
             ),
         ] {
             let found = crd(there);
@@ -235,6 +239,20 @@ mod tests {
             assert_eq!(found.ways_out, ["kubectl apply -f deploy/base/crd.yaml"]);
             assert_eq!(found.section, Some(Section::Crd));
         }
+    }
+
+    #[test]
+    fn a_crd_of_another_release_is_not_overwritten() {
+        let found = crd(Crd::OtherVersions(vec!["v1beta1".to_owned()]));
+        assert_eq!(
+            (found.state, found.section),
+            (State::Wrong, Some(Section::Crd))
+        );
+        let says = "serves v1beta1, and this version of Ripcord speaks v1alpha1";
+        assert!(found.problem.contains(says), "{}", found.problem);
+        let ways_out = found.ways_out.join("\n");
+        let kept = ways_out.find("get incidents").unwrap();
+        assert!(kept < ways_out.find("delete crd").unwrap(), "{ways_out}");
     }
 
     #[test]

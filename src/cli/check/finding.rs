@@ -172,6 +172,16 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// More lines of what to do about it.
+    #[must_use]
+    pub(super) fn ways_out(mut self, lines: &[&str]) -> Self {
+        self.ways_out
+            .extend(lines.iter().map(|line| (*line).to_owned()));
+        self
+    }
+}
+
 /// Findings about one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Category {

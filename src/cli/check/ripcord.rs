@@ -156,7 +156,8 @@ fn answers(facts: &Facts) -> Finding {
             format!("it answers {} to the token in its own file: it runs with another configuration or another file", page.status),
             Section::Token,
         )
-        .way_out("kubectl -n ripcord rollout restart deploy/ripcord"),
+        .way_out("sha256sum FILE    # --token-file's, or webhook.bearerTokenFile's; and what Ripcord has:")
+        .way_out("kubectl -n ripcord get secret ripcord-webhook-token -o jsonpath='{.data.token}' | base64 -d | sha256sum"),
         503 => Finding::wrong(
             description,
             "it answers 503: its own token file is missing or empty there, or it is overloaded",

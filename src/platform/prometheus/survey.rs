@@ -109,8 +109,11 @@ impl PrometheusClient {
                     container,
                     uid,
                 } = names;
+                // What a container's restart changes is no other source: for five minutes after a reload of Prometheus both are there.
+                let one =
+                    format!("group without (image,image_id,image_spec,container_id) ({info})");
                 ask(format!(
-                    "max(count by ({namespace},{pod},{container},{uid}) ({info}))"
+                    "max(count by ({namespace},{pod},{container},{uid}) ({one}))"
                 ))
                 .await
                 .and_then(|rows| tables::single(&rows))
