@@ -119,6 +119,8 @@ async fn one(
     let found = cluster.incident(namespace, name).await;
     let object = found.map_err(IncidentsError::Read)?;
     let Some(object) = object else {
+        // Without the resource no incident can be found either.
+        listed(cluster, arguments, namespace).await?;
         return Err(IncidentsError::NotFound {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
@@ -150,7 +152,17 @@ async fn many(
     let mut known: BTreeMap<String, String> = BTreeMap::new();
     let mut first = true;
     loop {
-        let objects = listed(cluster, arguments, namespace).await?;
+        let objects = match listed(cluster, arguments, namespace).await {
+            // A watch outlasts an API server that is away for a while.
+            Err(IncidentsError::Read(error))
+                if !first && (error.is_for_later() || error.is_ambiguous()) =>
+            {
+                paper::print_aside(&format!("{error}; trying again\n"));
+                tokio::time::sleep(ASK_AGAIN).await;
+                continue;
+            }
+            listed => listed?,
+        };
         let changed: Vec<Value> = objects
             .into_iter()
             .filter(|object| {
