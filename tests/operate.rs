@@ -169,3 +169,86 @@ fn the_readme_s_receiver_is_the_one_in_deploy() {
         wanted.join("\n")
     );
 }
+
+/// A document of `deploy/`.
+fn yaml(file: &str) -> Value {
+    serde_saphyr::from_str(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+#[test]
+fn the_operator_s_route_and_receiver_say_the_same_as_alertmanager_s_own() {
+    let plain = yaml("deploy/alertmanager/alertmanager.yml");
+    let operator = yaml("deploy/alertmanager/alertmanagerconfig.yaml");
+    let (route, other) = (&plain["route"]["routes"][0], &operator["spec"]["route"]);
+    for (ours, theirs) in [
+        ("receiver", "receiver"),
+        ("group_by", "groupBy"),
+        ("group_wait", "groupWait"),
+        ("group_interval", "groupInterval"),
+        ("repeat_interval", "repeatInterval"),
+        ("continue", "continue"),
+    ] {
+        assert!(!route[ours].is_null());
+        assert_eq!(route[ours], other[theirs], "{ours}");
+    }
+    let matcher = &other["matchers"][0];
+    let matcher = format!(
+        "{}={:?}",
+        matcher["name"].as_str().unwrap(),
+        matcher["value"].as_str().unwrap()
+    );
+    assert_eq!(route["matchers"][0], matcher.as_str());
+    let receivers = plain["receivers"].as_array().unwrap();
+    let receiver = receivers
+        .iter()
+        .find(|receiver| receiver["name"] == "ripcord")
+        .unwrap();
+    let (webhook, other) = (
+        &receiver["webhook_configs"][0],
+        &operator["spec"]["receivers"][0]["webhookConfigs"][0],
+    );
+    assert_eq!(webhook["url"], other["url"]);
+    assert_eq!(webhook["send_resolved"], other["sendResolved"]);
+    // The pod's own token, the operator's and the README's Secret are one.
+    let secret = &other["httpConfig"]["authorization"]["credentials"];
+    let deployment = yaml("deploy/base/deployment.yaml");
+    let volumes = deployment["spec"]["template"]["spec"]["volumes"]
+        .as_array()
+        .unwrap();
+    assert!(
+        volumes
+            .iter()
+            .any(|volume| volume["secret"]["secretName"] == secret["name"]),
+        "{volumes:?}"
+    );
+    let name = secret["name"].as_str().unwrap();
+    assert!(read("README.md").contains(&format!("create secret generic {name}")));
+}
+
+#[test]
+fn whoever_reaches_ripcord_reaches_the_port_that_its_service_has() {
+    let service = yaml("deploy/base/service.yaml");
+    let (name, namespace) = (
+        &service["metadata"]["name"],
+        &service["metadata"]["namespace"],
+    );
+    let port = &service["spec"]["ports"][0];
+    let address = format!(
+        "{}.{}.svc:{}",
+        name.as_str().unwrap(),
+        namespace.as_str().unwrap(),
+        port["port"]
+    );
+    for file in ["deploy/alertmanager/alertmanager.yml", "README.md"] {
+        assert!(read(file).contains(&address), "{file}: {address}");
+    }
+    let monitor = yaml("deploy/monitoring/servicemonitor.yaml");
+    assert_eq!(monitor["spec"]["endpoints"][0]["port"], port["name"]);
+    let policy = yaml("deploy/base/networkpolicy.yaml");
+    assert_eq!(
+        policy["spec"]["ingress"][0]["ports"][0]["port"],
+        port["name"]
+    );
+    let labels = &policy["spec"]["podSelector"]["matchLabels"];
+    assert_eq!(labels, &service["spec"]["selector"]);
+}
