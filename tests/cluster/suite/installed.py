@@ -25,7 +25,6 @@ rule_files: ["{rules}"]
 alerting: {{alertmanagers: [{{static_configs: [{{targets: ["127.0.0.1:9093"]}}]}}]}}
 scrape_configs:
   - {{job_name: kube-state-metrics, static_configs: [{{targets: ["127.0.0.1:8081"]}}]}}
-  - {{job_name: ripcord, static_configs: [{{targets: ["{ripcord}"]}}]}}
 """
 
 
@@ -50,7 +49,7 @@ class Installation(Served):
             ("registry.example/", "127.0.0.1:5000/"),
             # no cluster DNS; Prometheus and Alertmanager run on the host
             ("http://prometheus.monitoring.svc:9090", "http://10.250.0.1:9090"),
-            ("http://ripcord.ripcord.svc:9099", lambda: f"http://{self.address()}"),
+            ("ripcord.ripcord.svc:9099", self.address),
             ("/etc/alertmanager/", f"{self.monitoring}/"),
             # Prometheus sends to the host's loopback, which is not the pod's
             ("--live /etc/ripcord/ripcord.yaml", "--live /etc/ripcord/ripcord.yaml --alertmanager-url http://10.250.0.1:9093"),
@@ -81,10 +80,11 @@ class Installation(Served):
         """Alertmanager's configuration becomes the README's."""
         self.configure("alertmanager.yml", self.rig.apply(configuration), self.run.alertmanager_url)
 
-    def load_rules(self):
-        """The shipped rules instead of the rig's, and Ripcord is scraped."""
+    def load_rules(self, scraped):
+        """The shipped rules instead of the rig's, and Ripcord is scraped as the README says."""
         rules = ROOT / "deploy" / "monitoring" / "rules.yaml"
-        self.configure("prometheus.yml", PROMETHEUS.format(rules=rules, ripcord=self.address()), self.run.prometheus.url)
+        _, job = self.rig.apply(scraped).split("scrape_configs:\n")
+        self.configure("prometheus.yml", PROMETHEUS.format(rules=rules) + job, self.run.prometheus.url)
 
     def configure(self, file, text, url):
         (self.monitoring / file).write_text(text)

@@ -50,16 +50,38 @@ def follow(run, installation):
     token, configuration = alertmanager.blocks
     shell(installation, [token])
     installation.paste(configuration)
-    check(not rules.blocks, f"the README's rules are commands now, which nobody runs: {rules.blocks}")
-    installation.load_rules()
+    (scraped,) = rules.blocks
+    installation.load_rules(scraped)
     check_serving(run, installation)
-    forget_the_reload(run)
     run.measured["checked"] = shell(installation, look_at.blocks)
 
     break_it, look, enforce = act.blocks
     dry_run(run, installation, break_it, look)
     repaired(run, installation, enforce)
+    told_by_the_command(run)
     installation.rig.check_used()
+
+
+def told_by_the_command(run):
+    """`ripcord incidents` lists both, and tells each as a story in 80 columns."""
+
+    def ripcord(*arguments):
+        done = subprocess.run([str(run.binary), "incidents", "-n", "lab30", *arguments], capture_output=True, text=True, timeout=30)
+        check(done.returncode == 0, f"incidents {arguments} ends with {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    table = ripcord().splitlines()
+    check(table[0].split()[:3] == ["NAME", "WORKLOAD", "CAUSE"], f"no table: {table}")
+    names = [name.removeprefix("incident.ripcord.dev/") for name in ripcord("-o", "name").split()]
+    outcomes = {}
+    for name in names:
+        story = ripcord(name)
+        check(max(len(line) for line in story.splitlines()) <= 80, f"wider than 80 columns:\n{story}")
+        check("CrashOnStart" in story and "decision" in story and "timeline" in story, f"no story:\n{story}")
+        outcomes[name] = next(word for word in ("DryRun", "Recovered") if f"Closed: {word}" in story)
+    check(sorted(outcomes.values()) == ["DryRun", "Recovered"], f"the stories end as {outcomes}")
+    missing = subprocess.run([str(run.binary), "incidents", "nobody", "-n", "lab30"], capture_output=True, text=True, timeout=30)
+    check(missing.returncode == 4 and "not found" in missing.stderr, f"of one that is not there it says {missing}")
 
 
 def steps():
@@ -83,17 +105,6 @@ def check_serving(run, installation):
     check(pod["spec"]["containers"][0]["image"].startswith(installed.PULLED), f"it runs from {pod['spec']['containers'][0]['image']}")
     check(pod["spec"]["serviceAccountName"] == "ripcord", f"it runs as {pod['spec']['serviceAccountName']}")
     wait_until("its series are in Prometheus", lambda: run.prometheus.query('ripcord_build_info{job="ripcord"}'), 60)
-
-
-def forget_the_reload(run):
-    """A container that changed while Prometheus took another scrape interval has two series, until the older one is five minutes old."""
-    each = 'max(count by (namespace, pod, container, uid) (kube_pod_container_info{job="kube-state-metrics"}))'
-
-    def one():
-        found = run.prometheus.query(each)
-        return bool(found) and found[0][1] == 1
-
-    wait_until("each container has one series", one, 330, every=5)
 
 
 def dry_run(run, installation, break_it, look):
