@@ -131,11 +131,12 @@ struct Access {
 }
 
 impl Access {
-    fn credentials(&self) -> Credentials {
+    fn credentials(&self, command: Option<&'static str>) -> Credentials {
         Credentials {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
             user: None,
+            command,
         }
     }
 }

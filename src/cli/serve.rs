@@ -134,7 +134,7 @@ async fn serve(arguments: &Serve, config: Config) -> Result<(), ServeError> {
     .emit(&metrics);
     announce(&config);
 
-    let credentials = arguments.access.credentials();
+    let credentials = arguments.access.credentials(None);
     let client = connect(&credentials).await.map_err(ServeError::Connect)?;
     let observer: Arc<dyn CallObserver> = Arc::new(metrics.clone());
     let prometheus = Ports::new(&config, observer.clone()).map_err(ServeError::Prometheus)?;

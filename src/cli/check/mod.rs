@@ -183,6 +183,7 @@ async fn cluster_of(arguments: &Check) -> Result<Cluster, CheckError> {
         kubeconfig: arguments.kubeconfig.clone(),
         context: arguments.context.clone(),
         user: arguments.user.clone(),
+        command: Some("check"),
     };
     let client = connect(&credentials).await.map_err(CheckError::Connect)?;
     Ok(Cluster::new(client, Arc::new(Uncounted)))

@@ -141,7 +141,9 @@ fn binding(name: &str) -> String {
     format!("kubectl create rolebinding ripcord -n {name} \\")
 }
 
-const TO_RIPCORD: &str = "  --clusterrole=ripcord --serviceaccount=ripcord:ripcord";
+/// The overlay `one-namespace` has a Role in the ClusterRole's place.
+const TO_RIPCORD: &str =
+    "  --clusterrole=ripcord --serviceaccount=ripcord:ripcord    # or --role=ripcord";
 
 fn mode_of(namespace: &Value) -> Option<&str> {
     namespace

@@ -163,7 +163,7 @@ fn recorded(arguments: &Explain, file: &std::path::Path) -> Result<u8, ExplainEr
 }
 
 async fn live(arguments: &Explain) -> Result<Explained, ExplainError> {
-    let credentials = arguments.access.credentials();
+    let credentials = arguments.access.credentials(Some("explain"));
     let client = connect(&credentials).await.map_err(ExplainError::Connect)?;
     let default = client.default_namespace().to_owned();
     let observer: Arc<dyn CallObserver> = Arc::new(Uncounted);

@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &Incidents) -> u8 {
 }
 
 async fn show(arguments: &Incidents) -> Result<(), IncidentsError> {
-    let credentials = arguments.access.credentials();
+    let credentials = arguments.access.credentials(Some("incidents"));
     let client = connect(&credentials)
         .await
         .map_err(IncidentsError::Connect)?;

@@ -13,6 +13,8 @@ pub struct Credentials {
     pub context: Option<String>,
     /// `--as`: another account, whose rights count instead of our own.
     pub user: Option<String>,
+    /// Which command asks, where it is not the daemon: the API server's audit log tells a person's questions from the daemon's by it.
+    pub command: Option<&'static str>,
 }
 
 /// Why there is no client.
@@ -72,7 +74,31 @@ pub async fn connect(credentials: &Credentials) -> Result<kube::Client, ConnectE
     }
     config.connect_timeout = Some(CALL_DEADLINE);
     config.write_timeout = Some(CALL_DEADLINE);
-    let agent = http::HeaderValue::from_static(concat!("ripcord/", env!("CARGO_PKG_VERSION")));
-    config.headers.push((http::header::USER_AGENT, agent));
+    config
+        .headers
+        .push((http::header::USER_AGENT, user_agent(credentials.command)));
     kube::Client::try_from(config).map_err(ConnectError::Client)
+}
+
+/// Who asks, as the API server's audit log shows it.
+fn user_agent(command: Option<&'static str>) -> http::HeaderValue {
+    const DAEMON: &str = concat!("ripcord/", env!("CARGO_PKG_VERSION"));
+    command
+        .and_then(|command| http::HeaderValue::try_from(format!("{DAEMON} ({command})")).ok())
+        .unwrap_or(http::HeaderValue::from_static(DAEMON))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_s_command_is_told_from_the_daemon() {
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(user_agent(None), format!("ripcord/{version}"));
+        assert_eq!(
+            user_agent(Some("check")),
+            format!("ripcord/{version} (check)")
+        );
+    }
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 
 from live import parse_time
 from waiting import check
@@ -25,6 +26,11 @@ def right(event):
         return None
     resource = "/".join(part for part in (asked["resource"], asked.get("subresource")) if part)
     return (asked.get("apiGroup", ""), resource), event["verb"]
+
+
+def of_the_daemon(event):
+    """Whether the daemon asked; what a person runs in its pod (`check --live`) says its command's name."""
+    return re.fullmatch(r"ripcord/[0-9.]+", event["userAgent"]) is not None
 
 
 def pod(event):
