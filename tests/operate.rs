@@ -151,6 +151,42 @@ fn rules_and_dashboard_ask_only_for_metrics_that_there_are() {
 }
 
 #[test]
+fn the_dashboard_can_be_linked_to_and_shows_whichever_prometheus_is_chosen() {
+    let text = read("deploy/monitoring/dashboard/dashboard.json");
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    // Grafana's classic schema: a later one (`spec.elements`) is not read by the sidecar's older Grafanas.
+    assert!(dashboard["schemaVersion"].is_u64() && dashboard["panels"].is_array());
+    assert_eq!(dashboard["uid"], "ripcord", "links and bookmarks name it");
+    assert_eq!(
+        dashboard["id"],
+        Value::Null,
+        "a number belongs to one Grafana"
+    );
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    let chosen = variables.iter().find(|one| one["type"] == "datasource");
+    assert_eq!(chosen.unwrap()["name"], "datasource");
+    let mut panels = 0;
+    for panel in dashboard["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            let sources = [&panel["datasource"]["uid"], &target["datasource"]["uid"]];
+            assert!(
+                sources
+                    .iter()
+                    .all(|uid| uid.is_null() || *uid == "${datasource}")
+                    && sources.iter().any(|uid| uid.is_string()),
+                "{} asks {sources:?}",
+                panel["title"]
+            );
+            panels += 1;
+        }
+    }
+    assert!(panels > 40, "{panels}");
+    let kustomization = yaml("deploy/monitoring/dashboard/kustomization.yaml");
+    let label = &kustomization["configMapGenerator"][0]["options"]["labels"]["grafana_dashboard"];
+    assert_eq!(label, "1", "the label that Grafana's sidecar looks for");
+}
+
+#[test]
 fn the_readme_s_receiver_is_the_one_in_deploy() {
     let shipped = read("deploy/alertmanager/alertmanager.yml");
     let wanted: Vec<&str> = shipped

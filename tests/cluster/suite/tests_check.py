@@ -19,6 +19,7 @@ from waiting import NotYet, check, wait_until
 ACCOUNT = "system:serviceaccount:ripcord:ripcord"
 # nothing may be listed in deploy/runbook.md under another name
 SECTION = "deploy/runbook.md#"
+CRD = ROOT / "deploy" / "base" / "crd.yaml"
 
 
 @trial(18, "check: --live is all green, and red with the right hint for each thing that is missing", installed=True)
@@ -48,12 +49,14 @@ def check_live(run, scene):
         wait_until("Prometheus finds it stopped", lambda: run.prometheus.query('up{job="kube-state-metrics"} == 0'), 60)
         asked.red("prometheus", "kube-state-metrics", "checkseries")
     # the incidents go with it: the last
-    kubectl("delete", "crd", "incidents.ripcord.dev", "--wait", "--timeout=60s")
+    remove_crd()
     try:
-        asked.red("kubernetes", "CRD", "ripcordcrdtooold")
+        asked.red("kubernetes", "there is none", "ripcordcrdtooold")
+        apply_crd(CRD.read_text().replace("v1alpha1", "v1beta1"))
+        asked.red("kubernetes", "it serves v1beta1", "ripcordcrdtooold")
+        remove_crd()
     finally:
-        kubectl("apply", "-f", str(ROOT / "deploy" / "base" / "crd.yaml"))
-        kubectl("wait", "--for=condition=Established", "crd/incidents.ripcord.dev", "--timeout=30s")
+        apply_crd(CRD.read_text())
     asked.green(but="because of their token")
 
 
@@ -113,6 +116,15 @@ def written(run, name, text):
     file = run.folder / name
     file.write_text(text)
     return file
+
+
+def remove_crd():
+    kubectl("delete", "crd", "incidents.ripcord.dev", "--wait", "--timeout=60s")
+
+
+def apply_crd(text):
+    kubectl("apply", "-f", "-", text=text)
+    kubectl("wait", "--for=condition=Established", "crd/incidents.ripcord.dev", "--timeout=30s")
 
 
 @contextlib.contextmanager

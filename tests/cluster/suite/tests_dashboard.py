@@ -32,7 +32,7 @@ def dashboard(run, scene):
         kubectl("apply", "-n", "faults", "-f", str(LAB / "faults" / f"{name}.yaml"))
     document = json.loads((MONITORING / "dashboard" / "dashboard.json").read_text())
     try:
-        everything = list(expressions(document["panels"])) + [(one["name"], one["expr"]) for one in annotations(document)]
+        everything = list(expressions(document["panels"])) + [(one["name"], one["expr"]) for one in annotations(document)] + list(variables(document))
         check(len(everything) > 40, f"only {len(everything)} queries were found")
         wait_until("every query of the dashboard returns a series", lambda: none_empty(run, installation, everything), 90, every=3)
         check_rules(run)
@@ -56,6 +56,14 @@ def expressions(panels):
 
 def annotations(document):
     return [one for one in document["annotations"]["list"] if "expr" in one]
+
+
+def variables(document):
+    """What fills the choices above the panels, `label_values(metric, label)`, as a query."""
+    for one in document["templating"]["list"]:
+        if one["type"] == "query":
+            metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", one["definition"]).groups()
+            yield one["name"], f'count by ({label}) ({metric}{{{label}!=""}})'
 
 
 def filled_in(query, seconds):
