@@ -33,6 +33,14 @@ def on_the_rig():
     return "RIG_STATE" in os.environ
 
 
+def forget_image():
+    """An earlier run's image has the same tag, and the node would not pull it again."""
+    ctr = ["ctr", "--address", f"{os.environ['RIG_STATE']}/containerd.sock", "-n", "k8s.io", "images"]
+    for name in subprocess.run([*ctr, "ls", "-q"], capture_output=True, text=True, check=True, timeout=30).stdout.split():
+        if name.startswith(PULLED):
+            subprocess.run([*ctr, "rm", "--sync", name], capture_output=True, check=True, timeout=30)
+
+
 class Installation(Served):
     """The one installation of a run: made once, by the first test that needs it."""
 
@@ -64,6 +72,7 @@ class Installation(Served):
         check(not MINE.exists() or MARKER.exists(), f"{MINE} is somebody's own: the README's commands would write into it")
         shutil.rmtree(MINE, ignore_errors=True)
         kubectl("delete", "-k", str(ROOT / "deploy" / "base"), "--ignore-not-found", "--wait", "--timeout=120s")
+        forget_image()
 
     def address(self):
         """Where the Service answers; the rig's host reaches it."""
