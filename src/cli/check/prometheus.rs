@@ -19,7 +19,8 @@ pub(super) struct Facts {
     pub(super) url: String,
     pub(super) matchers: BTreeMap<String, String>,
     pub(super) survey: Survey,
-    /// Of the metrics without a sample: those that a target offers all the same (its `# HELP` is there); `None` = not answered.
+    /// Of the metrics that always have samples and of those without one: those that a target offers (its `# HELP` is there);
+    /// `None` = not answered.
     pub(super) offered: Option<BTreeSet<&'static str>>,
     /// Its clock and ours at that moment.
     pub(super) date: Option<Timestamp>,
@@ -35,17 +36,7 @@ pub(super) async fn fetch(
 ) -> Facts {
     let url = settings.url.clone();
     let survey = client.survey(namespaces).await;
-    let mut offered = Some(BTreeSet::new());
-    for (needed, age) in &survey.series {
-        if !needed.always && *age == Ok(Age::Never) {
-            let found = is_offered(&url, needed.metric).await;
-            match (&mut offered, found) {
-                (Some(offered), Some(true)) => drop(offered.insert(needed.metric)),
-                (_, Some(false)) => {}
-                (offered, _) => *offered = None,
-            }
-        }
-    }
+    let offered = offered(&url, &survey).await;
     let asked = web::get(&format!("{url}/-/healthy")).await;
     Facts {
         url,
@@ -55,6 +46,21 @@ pub(super) async fn fetch(
         date: asked.ok().and_then(|page| page.date),
         asked_at: time.now(),
     }
+}
+
+async fn offered(url: &str, survey: &Survey) -> Option<BTreeSet<&'static str>> {
+    let mut offered = BTreeSet::new();
+    for (needed, age) in &survey.series {
+        let to_be_asked = if needed.always {
+            matches!(age, Ok(Age::Fresh(_)))
+        } else {
+            *age == Ok(Age::Never)
+        };
+        if to_be_asked && is_offered(url, needed.metric).await? {
+            offered.insert(needed.metric);
+        }
+    }
+    Some(offered)
 }
 
 async fn is_offered(url: &str, metric: &str) -> Option<bool> {
@@ -200,13 +206,19 @@ fn lacks(age: &Age) -> Option<String> {
     }
 }
 
-/// The series that are there only while something fails, and that no target offers.
+/// The series that are there only while something fails, or while there is such an object, and that no target offers.
 fn not_offered(facts: &Facts) -> Finding {
     let count = NEEDED.iter().filter(|needed| !needed.always).count();
-    let description =
-        format!("the {count} series that are there only while something fails are offered");
-    let Some(offered) = &facts.offered else {
-        let why = "this Prometheus does not say which metrics its targets offer, and none of them fails now";
+    let description = format!("the {count} series that are there only now and then are offered");
+    // A Prometheus that was told a new scrape interval forgets what its targets offer until it has scraped them again (seen with 2.42):
+    // what it does not say then of a metric that has samples, it can't say of another.
+    let knows = |offered: &&BTreeSet<&str>| {
+        NEEDED
+            .iter()
+            .any(|needed| needed.always && offered.contains(needed.metric))
+    };
+    let Some(offered) = facts.offered.as_ref().filter(knows) else {
+        let why = "Prometheus does not say now what its targets offer (for one scrape interval after a reload it can't): ask again in a minute";
         return Finding::skipped(description, why);
     };
     let lacking: Vec<&str> = facts
@@ -224,7 +236,7 @@ fn not_offered(facts: &Facts) -> Finding {
         Finding::warning(
             description,
             format!(
-                "no target offers {}, and none was seen in the last 6h: a failure might not be seen",
+                "no target offers {}, and none was seen in the last 6h: a failure, or a proof of health, might not be seen",
                 lacking.join(", ")
             ),
             Section::Series,

@@ -109,7 +109,7 @@ fn one_series_that_is_left_out_is_named() {
 #[test]
 fn what_only_a_failure_shows_must_be_offered() {
     let mut denied = facts();
-    denied.offered = Some(BTreeSet::new());
+    denied.offered = Some(BTreeSet::from(["kube_pod_container_info"]));
     let found = only(&denied);
     assert_eq!(found.state, State::Warning);
     assert!(
@@ -119,6 +119,21 @@ fn what_only_a_failure_shows_must_be_offered() {
     );
     denied.offered = None;
     assert_eq!(not_fine(&denied)[0].state, State::Skipped);
+}
+
+#[test]
+fn a_prometheus_that_does_not_know_yet_what_its_targets_offer_is_not_believed_about_it() {
+    let mut reloaded = facts();
+    reloaded.offered = Some(BTreeSet::new());
+    for (needed, age) in &mut reloaded.survey.series {
+        if !needed.always {
+            *age = Ok(Age::Never);
+        }
+    }
+    let found = not_fine(&reloaded);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].state, State::Skipped);
+    assert!(found[0].problem.contains("ask again in a minute"));
 }
 
 #[test]
