@@ -18,12 +18,14 @@ use ripcord::domain::evidence::Metrics;
 use ripcord::domain::identity::{RevisionName, TemplateHash, Uid};
 use ripcord::domain::observed::Observed;
 use ripcord::domain::policy::HttpProbe;
-use ripcord::domain::workload::{Revision, Revisions};
+use ripcord::domain::surroundings::{ConfigHistory, ConfigKind, ConfigName};
+use ripcord::domain::workload::{Revision, Revisions, WorkloadKind, WorkloadRef};
 use ripcord::evidence;
 use ripcord::platform::CallObserver;
 use ripcord::platform::probe::{HttpProber, ProbePort as _, Unprobed};
 use ripcord::platform::prometheus::{
-    BuildError, MOST_PODS, PrometheusClient, PrometheusPort, Range, Settings, Unanswered,
+    BuildError, MOST_CONFIGS, MOST_PODS, MOST_SETS, PrometheusClient, PrometheusPort, Range,
+    SetKind, Settings, Unanswered,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -246,8 +248,8 @@ async fn fault_23_two_deployments_of_one_name_are_ambiguous_and_half_a_count_is_
             vec![(spec.clone(), "1.5"), (available.clone(), "1")],
             Err(Unanswered::Unreadable),
         ),
-        (vec![(spec.clone(), "1")], Ok(None)),
-        (vec![], Ok(None)),
+        (vec![(spec.clone(), "1")], Ok(BTreeMap::new())),
+        (vec![], Ok(BTreeMap::new())),
     ] {
         let fake = Fake::start(Behaviour::json(move |query| {
             if query.contains("kube_deployment") {
@@ -257,7 +259,8 @@ async fn fault_23_two_deployments_of_one_name_are_ambiguous_and_half_a_count_is_
             }
         }))
         .await;
-        assert_eq!(client(&fake).replicas("lab30", "web").await, expected);
+        let web = ["web".to_owned()];
+        assert_eq!(client(&fake).replicas("lab30", &web).await, expected);
     }
 }
 
@@ -268,9 +271,17 @@ fn live() -> Vec<(String, Uid)> {
     ]
 }
 
+fn web() -> WorkloadRef {
+    WorkloadRef {
+        kind: WorkloadKind::Deployment,
+        namespace: "lab30".to_owned(),
+        name: "web".to_owned(),
+    }
+}
+
 async fn gathered(behaviour: Behaviour) -> Metrics {
     let fake = Fake::start(behaviour).await;
-    evidence::prometheus::gather(&client(&fake), "lab30", "web", &live()).await
+    evidence::prometheus::gather(&client(&fake), &web(), &live()).await
 }
 
 #[tokio::test]
@@ -388,11 +399,32 @@ async fn threat_t6_hostile_names_are_refused_before_anything_is_sent() {
         refused
     );
     assert_eq!(client.terminations("lab30", &names).await.err(), refused);
-    assert_eq!(client.replicas("lab30", hostile).await.err(), refused);
+    assert_eq!(client.replicas("lab30", &names).await.err(), refused);
     assert_eq!(
         client.replica_history("lab30", &names, range).await.err(),
         refused
     );
+    for kind in [SetKind::StatefulSet, SetKind::DaemonSet] {
+        let asked = client.set_history(kind, "lab30", &names, range).await;
+        assert_eq!(asked.err(), refused);
+        let asked = client.set_digests(kind, hostile, &good, window).await;
+        assert_eq!(asked.err(), refused);
+        let many = vec!["db".to_owned(); MOST_SETS + 1];
+        let asked = client.set_history(kind, "lab30", &many, range).await;
+        assert_eq!(asked.err(), Some(Unanswered::TooMuchAsked));
+    }
+    for config in [config_map(hostile), config_map("Settings")] {
+        let asked = client.config_changes("lab30", &[config], range).await;
+        assert_eq!(asked.err(), refused);
+    }
+    let settings = [config_map("settings")];
+    let asked = client.config_changes(hostile, &settings, range).await;
+    assert_eq!(asked.err(), refused);
+    assert_eq!(client.node_troubles(&names).await.err(), refused);
+    assert_eq!(client.pull_failures(&names).await.err(), refused);
+    let many = vec![config_map("settings"); MOST_CONFIGS + 1];
+    let asked = client.config_changes("lab30", &many, range).await;
+    assert_eq!(asked.err(), Some(Unanswered::TooMuchAsked));
     let many = vec!["web-1-a".to_owned(); MOST_PODS + 1];
     assert_eq!(
         client.waiting("lab30", &many).await.err(),
@@ -446,7 +478,15 @@ fn threat_t6_settings_that_could_break_out_are_refused() {
 
 #[tokio::test]
 async fn threat_t7_every_selector_has_the_configured_matchers() {
-    let fake = Fake::start(Behaviour::json(orderly)).await;
+    // Ranges are answered as such, or the first one's failure would call the others back.
+    let fake = Fake::start(Behaviour::json(|query| {
+        if query.starts_with("label_replace") || query.starts_with("sum by") {
+            answer(&[])
+        } else {
+            orderly(query)
+        }
+    }))
+    .await;
     let client = PrometheusClient::new(
         Settings {
             matchers: [
@@ -459,13 +499,25 @@ async fn threat_t7_every_selector_has_the_configured_matchers() {
         Arc::new(Calls::default()),
     )
     .unwrap();
-    evidence::prometheus::gather(&client, "lab30", "web", &live()).await;
+    evidence::prometheus::gather(&client, &web(), &live()).await;
     let _ = client.waiting_in_namespace("lab30").await;
     let now = Timestamp::from_second(1_795_413_120).unwrap();
     let (hour, step) = (SignedDuration::from_hours(1), SignedDuration::from_mins(1));
-    evidence::history::gather(&client, "lab30", &revisions(), now, hour, step).await;
+    evidence::history::gather(&client, &web(), &revisions(), now, hour, step).await;
+    for kind in [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet] {
+        evidence::history::gather(&client, &set(kind), &revisions(), now, hour, step).await;
+    }
+    let range = Range {
+        from: now - hour,
+        to: now,
+        step,
+    };
+    let settings = [config_map("settings")];
+    let _ = client.config_changes("lab30", &settings, range).await;
+    let _ = client.node_troubles(&["n1".to_owned()]).await;
+    let _ = client.pull_failures(&["lab30".to_owned()]).await;
     let queries = fake.queries();
-    assert!(queries.len() >= 10, "{queries:?}");
+    assert!(queries.len() >= 24, "{queries:?}");
     for query in queries {
         let selectors = query.matches("{__name__=").count();
         assert!(
@@ -563,6 +615,8 @@ async fn labels_that_could_not_be_found_out_are_asked_for_again() {
         client.waiting("lab30", &pods()).await,
         Err(Unanswered::NoSeries)
     );
+    // Whoever asks in the same moment gets the same.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert_eq!(client.waiting("lab30", &pods()).await, Ok(Vec::new()));
 }
 
@@ -633,6 +687,161 @@ fn revisions() -> Revisions {
     }
 }
 
+fn config_map(name: &str) -> ConfigName {
+    ConfigName {
+        kind: ConfigKind::ConfigMap,
+        name: name.to_owned(),
+    }
+}
+
+/// What is said of the ConfigMap `settings` over the six minutes: rows of a kind with their steps and versions; and whether it is there now.
+async fn config_of(
+    rows: &[(&'static str, &[(i64, &'static str)])],
+    present: bool,
+) -> Result<BTreeMap<ConfigName, ConfigHistory>, Unanswered> {
+    let labels = json!({"namespace": "lab30", "configmap": "settings"});
+    let moved: Vec<Value> = rows
+        .iter()
+        .map(|(kind, values)| {
+            let mut labels = labels.clone();
+            labels["ripcord_row"] = json!(kind);
+            let values: Vec<Value> = values
+                .iter()
+                .map(|(at, version)| json!([at, version]))
+                .collect();
+            json!({"metric": labels, "values": values})
+        })
+        .collect();
+    let fake = Fake::start(Behaviour::json(move |query| match query {
+        query if query.starts_with("label_replace") => answer(&moved),
+        query if query.starts_with("group by") && present => vector(&[(labels.clone(), "1")]),
+        query => orderly(query),
+    }))
+    .await;
+    let to = Timestamp::from_second(MINUTES[5]).unwrap();
+    let range = Range {
+        from: to - SignedDuration::from_mins(5),
+        to,
+        step: SignedDuration::from_mins(1),
+    };
+    client(&fake)
+        .config_changes("lab30", &[config_map("settings")], range)
+        .await
+}
+
+#[tokio::test]
+async fn configuration_that_is_not_exported_is_missing_and_not_unchanged() {
+    assert_eq!(config_of(&[], false).await, Ok(BTreeMap::new()));
+    let gone: (&str, &[(i64, &str)]) = ("changed", &[(MINUTES[2], "12")]);
+    assert_eq!(config_of(&[gone], false).await, Ok(BTreeMap::new()));
+}
+
+#[tokio::test]
+async fn a_version_that_is_no_number_is_no_answer() {
+    let rows: (&str, &[(i64, &str)]) = ("changed", &[(MINUTES[2], "NaN")]);
+    assert_eq!(config_of(&[rows], true).await, Err(Unanswered::NotANumber));
+}
+
+#[tokio::test]
+async fn a_change_is_dated_by_the_step_that_saw_it() {
+    let rows: [(&str, &[(i64, &str)]); 2] = [
+        ("changed", &[(MINUTES[4], "1.5e+06")]),
+        ("began", &[(MINUTES[1], "1200")]),
+    ];
+    let histories = config_of(&rows, true).await.unwrap();
+    let at = |index: usize| Timestamp::from_second(MINUTES[index]).unwrap();
+    let expected = ConfigHistory {
+        known_since: at(1),
+        changed_at: vec![at(4)],
+    };
+    assert_eq!(histories.get(&config_map("settings")), Some(&expected));
+}
+
+#[tokio::test]
+async fn two_sources_that_say_different_versions_for_long_are_ambiguous() {
+    let handover: (&str, &[(i64, &str)]) = ("ambiguous", &[(MINUTES[1], "9")]);
+    assert!(config_of(&[handover], true).await.is_ok());
+    let steps: &'static [(i64, &'static str)] = Box::leak(
+        (0..20)
+            .map(|minute| (MINUTES[0] + 60 * minute, "9"))
+            .collect::<Vec<_>>()
+            .into_boxed_slice(),
+    );
+    let ambiguous = config_of(&[("ambiguous", steps)], true).await;
+    assert_eq!(ambiguous, Err(Unanswered::Ambiguous("config")));
+}
+
+#[tokio::test]
+async fn a_pull_that_fails_is_told_with_its_image_and_its_owner() {
+    let extra = [
+        ("image_spec", "registry.example/web:2"),
+        ("owner_kind", "ReplicaSet"),
+        ("owner_name", "web-5b94"),
+    ];
+    let mut elsewhere = row("web-5b94-b", "b", &extra);
+    elsewhere["namespace"] = json!("kube-system");
+    let asked = ["lab30".to_owned()];
+    let fake = Fake::start(waiting_is(vector(&[(row("web-5b94-a", "a", &extra), "1")]))).await;
+    let failures = client(&fake).pull_failures(&asked).await.unwrap();
+    assert_eq!(failures.len(), 1);
+    assert_eq!(failures[0].image, "registry.example/web:2");
+    assert_eq!(failures[0].workload(), "lab30/web");
+    let fake = Fake::start(waiting_is(vector(&[(elsewhere, "1")]))).await;
+    let foreign = client(&fake).pull_failures(&asked).await;
+    assert_eq!(foreign, Err(Unanswered::Unreadable));
+}
+
+/// Prometheus answers 422 where the one side of a join has two rows; so one pod would cost all the others their answer.
+#[tokio::test]
+async fn no_pod_with_several_owners_can_spoil_a_join() {
+    // Whatever the others make of it: no range query may be given up before it was sent.
+    let fake = Fake::start(Behaviour::json(|query| match query {
+        query if query.starts_with("topk") => orderly(query),
+        _ => answer(&[]),
+    }))
+    .await;
+    let client = client(&fake);
+    let asked = ["lab30".to_owned()];
+    let sets = ["web-1".to_owned()];
+    let now = Timestamp::from_second(1_795_413_120).unwrap();
+    let (hour, step) = (SignedDuration::from_hours(1), SignedDuration::from_mins(1));
+    let range = Range {
+        from: now - hour,
+        to: now,
+        step,
+    };
+    let _ = client.pull_failures(&asked).await;
+    let _ = client.digests("lab30", &sets, hour).await;
+    let _ = client.replica_history("lab30", &sets, range).await;
+    let single = [
+        "topk by (namespace,pod,uid) (1, ",
+        "max by (namespace,pod,uid,container) (",
+        "sum by (namespace,pod,uid) (",
+        "(max by (namespace,pod,uid,owner_name) (",
+    ];
+    let mut joins = 0;
+    for query in fake.queries() {
+        for (_, right) in query
+            .match_indices("group_left (")
+            .map(|(at, _)| query.split_at(at))
+        {
+            let (_, right) = right.split_once(") ").unwrap();
+            joins += 1;
+            assert!(
+                single.iter().any(|single| right.starts_with(single)),
+                "{right}"
+            );
+            if right.starts_with("(max") {
+                assert!(
+                    right.contains(" and on (namespace,pod,uid) count by (namespace,pod,uid) ("),
+                    "{right}"
+                );
+            }
+        }
+    }
+    assert_eq!(joins, 5);
+}
+
 fn matrix(key: &str, replicaset: &str, steps: &[i64], value: &str) -> Value {
     let values: Vec<Value> = steps.iter().map(|step| json!([step, value])).collect();
     json!({"metric": {"namespace": "lab30", key: replicaset}, "values": values})
@@ -679,7 +888,7 @@ async fn history_of(
         SignedDuration::from_mins(1),
     );
     let (health, rolled_out) =
-        evidence::history::gather(&client(fake), "lab30", &revisions(), now, week, step).await;
+        evidence::history::gather(&client(fake), &web(), &revisions(), now, week, step).await;
     let samples = health.map(|health| {
         let count = |stretch: ripcord::domain::evidence::HealthyStretch| stretch.samples;
         health
@@ -768,6 +977,181 @@ async fn two_series_for_one_replicaset_make_a_history_ambiguous() {
         history_of(&fake).await.0.unavailable(),
         Some("ambiguous: two series for one replicaset")
     );
+}
+
+fn set(kind: WorkloadKind) -> WorkloadRef {
+    WorkloadRef { kind, ..web() }
+}
+
+/// A row of a StatefulSet or a DaemonSet: its kind, by the label that a question gives it, and its other labels.
+fn set_row(of: &str, extra: &[(&str, &str)], steps: &[i64], value: &str) -> Value {
+    let mut row = matrix(of, "web", steps, value);
+    for (name, value) in extra {
+        row["metric"][*name] = json!(value);
+    }
+    row
+}
+
+/// One pod of `web-1` for four minutes, then one of `web-2` that does not get ready.
+fn remembers_sets(query: &str) -> Value {
+    let of = if query.contains("kube_statefulset") {
+        "statefulset"
+    } else {
+        "daemonset"
+    };
+    let count = |row, steps: &[i64]| set_row(of, &[("ripcord_row", row)], steps, "1");
+    let named = |row, name, steps: &[i64]| {
+        set_row(of, &[("ripcord_row", row), ("revision", name)], steps, "1")
+    };
+    let image = |image, steps: &[i64], value| {
+        let labels = [("container", "web"), ("image_spec", image)];
+        set_row("owner_name", &labels, steps, value)
+    };
+    match query {
+        query if query.starts_with("group by") => vector(&[]),
+        query if query.contains(r#""wanted""#) => answer(&[
+            count("wanted", &MINUTES),
+            count("updated", &MINUTES),
+            count("total", &MINUTES),
+            count("ready", &MINUTES[..4]),
+        ]),
+        query if query.contains(r#""current""#) => answer(&[
+            named("current", "web-1", &MINUTES),
+            named("update", "web-1", &MINUTES[..4]),
+            named("update", "web-2", &MINUTES[4..]),
+        ]),
+        query if query.contains("_restarts_total") => answer(&[
+            image("web:1", &MINUTES[..4], "0"),
+            image("web:2", &MINUTES[4..], "0"),
+        ]),
+        query if query.contains("kube_pod_status_ready") => answer(&[
+            image("web:1", &MINUTES[..4], "1"),
+            image("web:2", &MINUTES[4..], "0"),
+        ]),
+        query if query.starts_with("sum by") => answer(&[
+            image("web:1", &MINUTES[..4], "1"),
+            image("web:2", &MINUTES[4..], "1"),
+        ]),
+        query => orderly(query),
+    }
+}
+
+const SETS: [WorkloadKind; 2] = [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet];
+
+async fn history_of_set(
+    kind: WorkloadKind,
+    behaviour: impl Fn(&str) -> Value + Send + Sync + 'static,
+) -> evidence::history::Told {
+    let fake = Fake::start(Behaviour::json(behaviour)).await;
+    let image = |revision: &mut Revision, image: &str| {
+        revision.template = json!({"spec": {"containers": [{"name": "web", "image": image}]}});
+    };
+    let mut revisions = revisions();
+    revisions
+        .newest
+        .iter_mut()
+        .for_each(|newest| image(newest, "web:2"));
+    revisions
+        .older
+        .iter_mut()
+        .for_each(|older| image(older, "web:1"));
+    let now = Timestamp::from_second(MINUTES[5]).unwrap();
+    let (hour, step) = (SignedDuration::from_hours(1), SignedDuration::from_mins(1));
+    evidence::history::gather(&client(&fake), &set(kind), &revisions, now, hour, step).await
+}
+
+#[tokio::test]
+async fn a_set_s_history_of_which_one_part_failed_or_is_no_number_is_none_at_all() {
+    let parts = [
+        r#""wanted""#,
+        "_restarts_total",
+        "kube_pod_status_ready",
+        "sum by",
+    ];
+    for (kind, part) in SETS.iter().flat_map(|kind| parts.map(|part| (*kind, part))) {
+        for bad in [
+            json!({"status": "error"}),
+            answer(&[set_row("owner_name", &[], &MINUTES, "NaN")]),
+            json!({"status": "success", "warnings": ["x"], "data": {"resultType": "matrix", "result": []}}),
+        ] {
+            let (health, rolled_out) = history_of_set(kind, move |query| {
+                if query.contains(part) {
+                    bad.clone()
+                } else {
+                    remembers_sets(query)
+                }
+            })
+            .await;
+            assert!(health.unavailable().is_some(), "{kind} {part}");
+            assert!(rolled_out.unavailable().is_some(), "{kind} {part}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_sources_for_one_set_make_a_history_ambiguous() {
+    for (kind, of) in SETS.into_iter().zip(["statefulset", "daemonset"]) {
+        let steps: Vec<i64> = (0..20).map(|minute| MINUTES[0] + 60 * minute).collect();
+        let (health, _) = history_of_set(kind, move |query| {
+            if query.contains(r#""wanted""#) {
+                let row = |row, value| set_row(of, &[("ripcord_row", row)], &steps, value);
+                return answer(&[row("wanted", "1"), row("ambiguous", "2")]);
+            }
+            remembers_sets(query)
+        })
+        .await;
+        assert_eq!(
+            health.unavailable(),
+            Some("ambiguous: two series for one workload")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_set_s_empty_history_says_something_only_while_the_source_is_up() {
+    for (kind, up) in SETS.into_iter().flat_map(|kind| [(kind, "1"), (kind, "0")]) {
+        let (health, _) = history_of_set(kind, move |query| match query {
+            query if query.starts_with("topk") => orderly(query),
+            query if query.starts_with("min(") => vector(&[(json!({}), up)]),
+            _ => answer(&[]),
+        })
+        .await;
+        assert_eq!(health.unavailable().is_some(), up == "0", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_set_s_history_proves_the_good_revision_with_its_digest_and_dates_the_rollout() {
+    for kind in SETS {
+        let digest = format!("web@sha256:{}", "a".repeat(64));
+        let ran = digest.clone();
+        let (health, rolled_out) = history_of_set(kind, move |query| {
+            if query.starts_with("group by") {
+                let labels = json!({"namespace": "lab30", "owner_name": "web", "container": "web", "image_spec": "web:1", "image_id": ran});
+                return vector(&[(labels, "1")]);
+            }
+            remembers_sets(query)
+        })
+        .await;
+        let health = health.known().unwrap().clone();
+        let (good, bad) = (
+            &health[&RevisionName::new("web-1")],
+            &health[&RevisionName::new("web-2")],
+        );
+        assert_eq!(good.longest.unwrap().samples, 4, "{kind}");
+        assert!(good.digests["web"].contains(&digest) && bad.digests.is_empty());
+        assert_eq!(
+            (bad.longest, bad.unrefuted >= SignedDuration::from_mins(2)),
+            (None, false)
+        );
+        // By the status that named it last, and by the creation.
+        let expected = match kind {
+            WorkloadKind::StatefulSet => MINUTES[3],
+            _ => 1_795_412_900,
+        };
+        let expected = Timestamp::from_second(expected).unwrap();
+        assert_eq!(rolled_out, Observed::Known(expected), "{kind}");
+    }
 }
 
 #[tokio::test]

@@ -382,7 +382,11 @@ fn decisions_of(reason: Reason) -> &'static [&'static str] {
     const ESCALATE: &str = Decision::NAMES[3];
     match reason {
         Reason::Clear => &[ACT],
-        Reason::Unavailable | Reason::NotFailing | Reason::Dwelling => &[WAIT],
+        Reason::Unavailable
+        | Reason::NotFailing
+        | Reason::Dwelling
+        | Reason::PartlyHealthy
+        | Reason::Storm => &[WAIT],
         Reason::TargetUnproven
         | Reason::CoolingDown
         | Reason::OlderRevision
@@ -394,7 +398,9 @@ fn decisions_of(reason: Reason) -> &'static [&'static str] {
         | Reason::NoRecentRollout
         | Reason::CauseNotAllowed
         | Reason::OtherContainerFails => &[HOLD],
-        Reason::NoTarget | Reason::Quarantined => &[HOLD, ESCALATE],
+        Reason::ForeignOwner | Reason::NoTarget | Reason::Quarantined | Reason::ChangedByOther => {
+            &[HOLD, ESCALATE]
+        }
         Reason::StepsSpent
         | Reason::ActionFailed
         | Reason::VerifyTimedOut

@@ -6,6 +6,9 @@ use super::metrics::Metrics;
 use crate::platform::CallObserver;
 use std::time::Duration;
 
+/// Prometheus' questions that are range queries.
+const RANGES: [&str; 3] = ["replica_history", "set_history", "config_changes"];
+
 impl CallObserver for Metrics {
     fn observed(
         &self,
@@ -16,7 +19,7 @@ impl CallObserver for Metrics {
     ) {
         let (dependency, operation) = match dependency {
             "kubernetes" => (Dependency::Kubernetes, kubernetes(operation)),
-            "prometheus" if operation.starts_with("replica_history") => {
+            "prometheus" if RANGES.iter().any(|range| operation.starts_with(range)) => {
                 (Dependency::Prometheus, Operation::QueryRange)
             }
             "prometheus" => (Dependency::Prometheus, Operation::Query),

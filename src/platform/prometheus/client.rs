@@ -1,20 +1,25 @@
 //! The HTTP adapter: every limit is here, and one place through which every call goes.
 
 use super::answer::{Sample, Series, matrix, vector};
+use super::around;
+use super::digests;
 use super::promql::{LabelNames, Name, is_label_name};
 use super::questions::{self, Scope};
+use super::recent::Recent;
 use super::tables::{self, HistoryRows};
 use super::{
-    Answer, MOST_PODS, MOST_POINTS, MOST_REPLICASETS, PrometheusPort, Range, ReplicaHistory,
-    Unanswered,
+    Answer, MOST_CONFIGS, MOST_NAMESPACES, MOST_NODES, MOST_PODS, MOST_POINTS, MOST_REPLICASETS,
+    PrometheusPort, Range, ReplicaHistory, SetHistory, SetImage, SetKind, Unanswered,
 };
-use crate::domain::evidence::{ReplicaSeries, RestartSeries, TerminationSeries, WaitingSeries};
+use crate::domain::evidence::{
+    RanImage, ReplicaSeries, RestartSeries, TerminationSeries, WaitingSeries,
+};
+use crate::domain::surroundings::{ConfigHistory, ConfigName, NodeTrouble, PullFailure};
 use crate::platform::CallObserver;
 use jiff::SignedDuration;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// More than this is not read, and the connection is closed.
@@ -59,6 +64,8 @@ pub struct PrometheusClient {
     matchers: BTreeMap<String, String>,
     /// How the labels are called; forgotten when an answer was empty, for then it may be that the scrape was configured anew.
     labels: Mutex<Option<LabelNames>>,
+    /// Where questions that come together ask for them once, and share a time-out too.
+    asked_labels: Recent<(), LabelNames>,
     observer: Arc<dyn CallObserver>,
 }
 
@@ -100,7 +107,8 @@ impl PrometheusClient {
             range: endpoint("query_range"),
             timeout,
             matchers,
-            labels: Mutex::new(None),
+            labels: Mutex::default(),
+            asked_labels: Recent::default(),
             observer,
         })
     }
@@ -170,7 +178,8 @@ impl PrometheusClient {
         self.call(operation, &self.instant, &form, vector).await
     }
 
-    async fn ask_range(
+    /// One range query.
+    pub(super) async fn ask_range(
         &self,
         operation: &'static str,
         query: String,
@@ -186,17 +195,12 @@ impl PrometheusClient {
         self.call(operation, &self.range, &form, matrix).await
     }
 
-    async fn scope<'a>(&'a self, namespace: Name<'a>) -> Result<Scope<'a>, Unanswered> {
-        // Held while asking, so that questions that come together ask once.
-        let mut known = self.labels.lock().await;
-        let labels = if let Some(labels) = *known {
-            labels
-        } else {
-            let rows = self
-                .ask("labels", questions::labels(&self.matchers))
-                .await?;
-            let series = rows.first().ok_or(Unanswered::NoSeries)?;
-            *known.insert(LabelNames::of(&series.labels).ok_or(Unanswered::Unreadable)?)
+    /// Whose series, in this namespace.
+    pub(super) async fn scope<'a>(&'a self, namespace: Name<'a>) -> Result<Scope<'a>, Unanswered> {
+        let known = *self.known_labels();
+        let labels = match known {
+            Some(labels) => labels,
+            None => self.asked_labels.ask((), self.find_labels()).await?,
         };
         Ok(Scope {
             labels,
@@ -205,10 +209,24 @@ impl PrometheusClient {
         })
     }
 
+    async fn find_labels(&self) -> Result<LabelNames, Unanswered> {
+        let question = questions::labels(&self.matchers);
+        let rows = self.ask("labels", question).await?;
+        let series = rows.first().ok_or(Unanswered::NoSeries)?;
+        let labels = LabelNames::of(&series.labels).ok_or(Unanswered::Unreadable)?;
+        *self.known_labels() = Some(labels);
+        Ok(labels)
+    }
+
+    fn known_labels(&self) -> MutexGuard<'_, Option<LabelNames>> {
+        // A panic while they were held left them whole: they are only ever replaced.
+        self.labels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Passes an answer on; after an empty one the labels are found out again.
-    async fn remember<T>(&self, rows: Vec<T>) -> Vec<T> {
+    pub(super) fn remember<T>(&self, rows: Vec<T>) -> Vec<T> {
         if rows.is_empty() {
-            *self.labels.lock().await = None;
+            *self.known_labels() = None;
         }
         rows
     }
@@ -230,7 +248,7 @@ impl PrometheusClient {
         let rows = self
             .ask(operation, questions::waiting(&scope, pods.as_deref()))
             .await?;
-        let rows = self.remember(rows).await;
+        let rows = self.remember(rows);
         tables::waiting(&rows, scope.labels, namespace)
     }
 
@@ -258,7 +276,7 @@ impl PrometheusClient {
             self.ask_range("replica_history_restarts", history.restarts, steps),
         )?;
         let rows = HistoryRows {
-            wanted: self.remember(wanted).await,
+            wanted: self.remember(wanted),
             ready,
             ambiguous,
             restarts,
@@ -269,14 +287,14 @@ impl PrometheusClient {
 
 /// A range as Prometheus takes it: whole seconds, and the first step so that the last one falls on the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Steps {
+pub(super) struct Steps {
     first: i64,
     last: i64,
     apart: i64,
 }
 
 impl Steps {
-    fn of(Range { from, to, step }: Range) -> Result<Self, Unanswered> {
+    pub(super) fn of(Range { from, to, step }: Range) -> Result<Self, Unanswered> {
         let (apart, last) = (step.as_secs(), to.as_second());
         let whole = step.subsec_nanos() == 0 && apart > 0;
         let between = if whole {
@@ -335,7 +353,7 @@ impl PrometheusPort for PrometheusClient {
             let rows = self
                 .ask("restarts", questions::restarts(&scope, &pods, window))
                 .await?;
-            let rows = self.remember(rows).await;
+            let rows = self.remember(rows);
             tables::restarts(&rows, scope.labels, namespace)
         })
     }
@@ -355,7 +373,7 @@ impl PrometheusPort for PrometheusClient {
             let rows = self
                 .ask("terminations", questions::terminations(&scope, &pods))
                 .await?;
-            let rows = self.remember(rows).await;
+            let rows = self.remember(rows);
             tables::terminations(&rows, scope.labels, namespace)
         })
     }
@@ -363,15 +381,19 @@ impl PrometheusPort for PrometheusClient {
     fn replicas<'a>(
         &'a self,
         namespace: &'a str,
-        deployment: &'a str,
-    ) -> Answer<'a, Option<ReplicaSeries>> {
+        deployments: &'a [String],
+    ) -> Answer<'a, BTreeMap<String, ReplicaSeries>> {
         Box::pin(async move {
-            let (namespace, deployment) = (Name::parse(namespace)?, Name::parse(deployment)?);
+            let namespace = Name::parse(namespace)?;
+            let deployments = Name::parse_all(deployments, MOST_PODS)?;
+            if deployments.is_empty() {
+                return Ok(BTreeMap::new());
+            }
             let scope = self.scope(namespace).await?;
             let rows = self
-                .ask("replicas", questions::replicas(&scope, deployment))
+                .ask("replicas", questions::replicas(&scope, &deployments))
                 .await?;
-            let rows = self.remember(rows).await;
+            let rows = self.remember(rows);
             tables::replicas(&rows, scope.labels, namespace)
         })
     }
@@ -383,6 +405,101 @@ impl PrometheusPort for PrometheusClient {
         range: Range,
     ) -> Answer<'a, ReplicaHistory> {
         Box::pin(self.history_rows(namespace, replicasets, range))
+    }
+
+    fn digests<'a>(
+        &'a self,
+        namespace: &'a str,
+        replicasets: &'a [String],
+        within: SignedDuration,
+    ) -> Answer<'a, Vec<RanImage>> {
+        Box::pin(async move {
+            let namespace = Name::parse(namespace)?;
+            let replicasets = Name::parse_all(replicasets, MOST_REPLICASETS)?;
+            if within.as_secs() <= 0 {
+                return Err(Unanswered::TooMuchAsked);
+            }
+            if replicasets.is_empty() {
+                return Ok(Vec::new());
+            }
+            let scope = self.scope(namespace).await?;
+            let question = digests::question(&scope, &replicasets, within.as_secs());
+            let rows = self.ask("digests", question).await?;
+            digests::images(&rows, &scope, namespace)
+        })
+    }
+
+    fn set_history<'a>(
+        &'a self,
+        kind: SetKind,
+        namespace: &'a str,
+        names: &'a [String],
+        range: Range,
+    ) -> Answer<'a, SetHistory> {
+        Box::pin(self.set_history_rows(kind, namespace, names, range))
+    }
+
+    fn set_digests<'a>(
+        &'a self,
+        kind: SetKind,
+        namespace: &'a str,
+        names: &'a [String],
+        within: SignedDuration,
+    ) -> Answer<'a, Vec<SetImage>> {
+        Box::pin(self.set_digest_rows(kind, namespace, names, within))
+    }
+
+    fn config_changes<'a>(
+        &'a self,
+        namespace: &'a str,
+        names: &'a [ConfigName],
+        range: Range,
+    ) -> Answer<'a, BTreeMap<ConfigName, ConfigHistory>> {
+        Box::pin(async move {
+            let namespace = Name::parse(namespace)?;
+            let parsed = around::ConfigNames::parse(names, MOST_CONFIGS)?;
+            let steps = Steps::of(range)?;
+            if names.is_empty() {
+                return Ok(BTreeMap::new());
+            }
+            let scope = self.scope(namespace).await?;
+            let questions = around::config(&scope, &parsed, steps.apart);
+            let (moved, present) = futures::try_join!(
+                self.ask_range("config_changes", questions.moved, steps),
+                self.ask("config", questions.present),
+            )?;
+            around::config_histories(&moved, &present, &scope, range)
+        })
+    }
+
+    fn node_troubles<'a>(
+        &'a self,
+        nodes: &'a [String],
+    ) -> Answer<'a, BTreeMap<String, BTreeSet<NodeTrouble>>> {
+        Box::pin(async move {
+            let nodes = Name::parse_all(nodes, MOST_NODES)?;
+            if nodes.is_empty() {
+                return Ok(BTreeMap::new());
+            }
+            let rows = self
+                .ask("nodes", around::nodes(&self.matchers, &nodes))
+                .await?;
+            around::node_troubles(&rows, &nodes)
+        })
+    }
+
+    fn pull_failures<'a>(&'a self, namespaces: &'a [String]) -> Answer<'a, Vec<PullFailure>> {
+        Box::pin(async move {
+            let namespaces = Name::parse_all(namespaces, MOST_NAMESPACES)?;
+            let Some(first) = namespaces.first() else {
+                return Ok(Vec::new());
+            };
+            let scope = self.scope(*first).await?;
+            let rows = self
+                .ask("pulls", around::pulls(&scope, &namespaces))
+                .await?;
+            around::pull_failures(&rows, &scope, &namespaces)
+        })
     }
 
     fn up(&self) -> Answer<'_, bool> {

@@ -1,28 +1,40 @@
 //! What is asked of Prometheus, as typed questions: whoever answers them (the HTTP adapter here, a simulation elsewhere) may do without PromQL.
 //!
 //! ```text
-//! evidence -> PrometheusPort -> client (HTTP, limits) -> answer (JSON) -> tables (rows, ambiguity)
-//!                                  ^ questions (PromQL) <- promql (names, quoting, label style)
+//! evidence -> PrometheusPort -> together (one question for many) -> client (HTTP, limits) -> answer (JSON) -> tables (rows, ambiguity)
+//!                                                                      ^ questions (PromQL) <- promql (names, quoting, label style)
 //! ```
 //!
 //! A question that was not answered in a way that can be used is [`Unanswered`], never an empty answer; and an empty answer means something only
 //! beside [`PrometheusPort::up`] (the reference page on semantics, section 2).
 
 mod answer;
+mod around;
 mod client;
+mod digests;
 mod promql;
 mod questions;
+mod recent;
+mod sets;
 mod survey;
 mod tables;
+mod together;
 
 pub use client::{BuildError, PrometheusClient, Settings};
+pub use sets::{
+    ContainerImage, ImagePods, MOST_SETS, SetCounts, SetHistory, SetImage, SetKind, SetPast,
+};
 pub use survey::{Age, Deliveries, NEEDED, Needed, Survey};
+pub use together::Together;
 
-use crate::domain::evidence::{ReplicaSeries, RestartSeries, TerminationSeries, WaitingSeries};
+use crate::domain::evidence::{
+    RanImage, ReplicaSeries, RestartSeries, TerminationSeries, WaitingSeries,
+};
 use crate::domain::identity::RevisionName;
+use crate::domain::surroundings::{ConfigHistory, ConfigName, NodeTrouble, PullFailure};
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// At most this many pods in one question. A pod has a handful of series of about 300 bytes, so 500 pods stay under 1 MB of the 8 MiB that are read;
 /// their names, 253 bytes at most, make a form of 126 KB, and Prometheus reads 10 MB (Go's limit on forms).
@@ -30,6 +42,15 @@ pub const MOST_PODS: usize = 500;
 
 /// At most this many ReplicaSets in one history: see [`PrometheusPort::replica_history`].
 pub const MOST_REPLICASETS: usize = 20;
+
+/// At most this many ConfigMaps and Secrets in one question: a template that names more is rare, and their rows are few.
+pub const MOST_CONFIGS: usize = 50;
+
+/// At most this many nodes in one question: a rollout that fails on more of them does not fail of its nodes.
+pub const MOST_NODES: usize = 50;
+
+/// At most this many namespaces in one question: their names make a form of 13 KB.
+pub const MOST_NAMESPACES: usize = 200;
 
 /// Prometheus refuses range queries with more points for a series (`exceeded maximum resolution of 11,000 points per timeseries`).
 pub const MOST_POINTS: i64 = 11_000;
@@ -66,12 +87,12 @@ pub trait PrometheusPort: Send + Sync {
         pods: &'a [String],
     ) -> Answer<'a, Vec<TerminationSeries>>;
 
-    /// Replica counts of a Deployment; `None` = Prometheus has none.
+    /// Replica counts of Deployments, by name; Prometheus has none of those that are left out.
     fn replicas<'a>(
         &'a self,
         namespace: &'a str,
-        deployment: &'a str,
-    ) -> Answer<'a, Option<ReplicaSeries>>;
+        deployments: &'a [String],
+    ) -> Answer<'a, BTreeMap<String, ReplicaSeries>>;
 
     /// What became of these ReplicaSets at every step between two times, the last step being `to` (in whole seconds).
     fn replica_history<'a>(
@@ -80,6 +101,50 @@ pub trait PrometheusPort: Send + Sync {
         replicasets: &'a [String],
         range: Range,
     ) -> Answer<'a, ReplicaHistory>;
+
+    /// Which images ran in pods of these ReplicaSets within a time, by digest. What is missing is not known.
+    fn digests<'a>(
+        &'a self,
+        namespace: &'a str,
+        replicasets: &'a [String],
+        within: SignedDuration,
+    ) -> Answer<'a, Vec<RanImage>>;
+
+    /// What became of these StatefulSets or DaemonSets and their pods at every step between two times, the last step being `to`.
+    fn set_history<'a>(
+        &'a self,
+        kind: SetKind,
+        namespace: &'a str,
+        names: &'a [String],
+        range: Range,
+    ) -> Answer<'a, SetHistory>;
+
+    /// Which images ran in pods of these StatefulSets or DaemonSets within a time, by digest. What is missing is not known.
+    fn set_digests<'a>(
+        &'a self,
+        kind: SetKind,
+        namespace: &'a str,
+        names: &'a [String],
+        within: SignedDuration,
+    ) -> Answer<'a, Vec<SetImage>>;
+
+    /// How the versions of these ConfigMaps and Secrets moved in a time. One that is missing in the answer is not known: it is not exported, or
+    /// it does not exist.
+    fn config_changes<'a>(
+        &'a self,
+        namespace: &'a str,
+        names: &'a [ConfigName],
+        range: Range,
+    ) -> Answer<'a, BTreeMap<ConfigName, ConfigHistory>>;
+
+    /// What is wrong with these nodes now; an empty set = nothing. A node that is missing in the answer is not known.
+    fn node_troubles<'a>(
+        &'a self,
+        nodes: &'a [String],
+    ) -> Answer<'a, BTreeMap<String, BTreeSet<NodeTrouble>>>;
+
+    /// Which containers in these namespaces can't pull their image now.
+    fn pull_failures<'a>(&'a self, namespaces: &'a [String]) -> Answer<'a, Vec<PullFailure>>;
 
     /// Whether the source of all this is scraped now. Without it an empty answer says nothing.
     fn up(&self) -> Answer<'_, bool>;

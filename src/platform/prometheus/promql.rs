@@ -65,6 +65,11 @@ pub(super) struct LabelNames {
 }
 
 impl LabelNames {
+    /// What tells pods apart, for a `by` or an `on`.
+    pub(super) fn pod_key(&self) -> String {
+        format!("{},{},{}", self.namespace, self.pod, self.uid)
+    }
+
     /// As one series of a container metric shows them: each label may have been renamed alone.
     pub(super) fn of(series: &BTreeMap<String, String>) -> Option<Self> {
         let pick = |plain: &'static str, exported: &'static str| {
@@ -110,6 +115,12 @@ impl Selector {
     /// The label is one of these names.
     pub(super) fn one_of(self, label: &str, names: &[Name<'_>]) -> Self {
         self.any(label, names.iter().map(|name| name.as_regex()))
+    }
+
+    /// The label is one of these names, or there is none.
+    pub(super) fn one_of_or_none(self, label: &str, names: &[Name<'_>]) -> Self {
+        let names = names.iter().map(|name| name.as_regex());
+        self.any(label, names.chain([String::new()]))
     }
 
     /// The label is the name of a pod of one of these ReplicaSets, or of a pod that is called much like one.

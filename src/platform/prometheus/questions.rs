@@ -23,15 +23,15 @@ pub(super) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    fn metric(&self, name: &'static str) -> Selector {
+    pub(super) fn metric(&self, name: &'static str) -> Selector {
         Selector::metric(name, self.matchers).equals(self.labels.namespace, self.namespace)
     }
 
-    fn metrics(&self, regex: &'static str) -> Selector {
+    pub(super) fn metrics(&self, regex: &'static str) -> Selector {
         Selector::metrics(regex, self.matchers).equals(self.labels.namespace, self.namespace)
     }
 
-    fn container_key(&self) -> String {
+    pub(super) fn container_key(&self) -> String {
         let LabelNames {
             namespace,
             pod,
@@ -95,10 +95,10 @@ pub(super) fn terminations(scope: &Scope<'_>, pods: &[Name<'_>]) -> String {
 }
 
 /// The series as they are: one with the wanted replicas, one with the available ones.
-pub(super) fn replicas(scope: &Scope<'_>, deployment: Name<'_>) -> String {
+pub(super) fn replicas(scope: &Scope<'_>, deployments: &[Name<'_>]) -> String {
     scope
         .metrics("kube_deployment_spec_replicas|kube_deployment_status_replicas_available")
-        .equals("deployment", deployment)
+        .one_of("deployment", deployments)
         .finish()
 }
 
@@ -144,15 +144,11 @@ pub(super) fn history(
 }
 
 /// The change of each counter from the last sample before the step to the last one in it: unlike `increase(…[step])` it loses nothing between two windows,
-/// and needs no second sample. A container that was not there before counts from 0.
+/// and needs no second sample. A container that was not there before counts from 0. A pod that changed its owner within the step counts for both: it joins
+/// from the side that may have many rows, for as the other one it would be an error, and nobody had a history.
 fn restarts_by_replicaset(scope: &Scope<'_>, replicasets: &[Name<'_>], step: i64) -> String {
-    let LabelNames {
-        namespace,
-        pod,
-        uid,
-        ..
-    } = scope.labels;
-    let key = scope.container_key();
+    let LabelNames { namespace, pod, .. } = scope.labels;
+    let (key, pod_key) = (scope.container_key(), scope.labels.pod_key());
     let counters = scope
         .metrics("kube_pod_(init_)?container_status_restarts_total")
         .pod_of(pod, replicasets)
@@ -164,9 +160,8 @@ fn restarts_by_replicaset(scope: &Scope<'_>, replicasets: &[Name<'_>], step: i64
         .finish();
     let now = format!("max by ({key}) (last_over_time({counters}[{step}s]))");
     let before = format!("max by ({key}) (last_over_time({counters}[{step}s] offset {step}s))");
-    let owner =
-        format!("max by ({namespace},{pod},{uid},owner_name) (last_over_time({owners}[{step}s]))");
+    let owner = format!("max by ({pod_key},owner_name) (last_over_time({owners}[{step}s]))");
     format!(
-        "sum by ({namespace},owner_name) (abs({now} - ({before} or {now} * 0)) * on ({namespace},{pod},{uid}) group_left (owner_name) {owner})"
+        "sum by ({namespace},owner_name) ({owner} * on ({pod_key}) group_left () sum by ({pod_key}) (abs({now} - ({before} or {now} * 0))))"
     )
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Needed {
     /// Its name.
     pub metric: &'static str,
-    /// Whether a cluster with one healthy Deployment has it. The others are there only while something fails.
+    /// Whether a cluster with one healthy Deployment has it. The others are there only while something fails, or with a Secret, a StatefulSet or a DaemonSet.
     pub always: bool,
 }
 
@@ -31,7 +31,7 @@ const fn sometimes(metric: &'static str) -> Needed {
 }
 
 /// Every metric of kube-state-metrics that is asked for; a test compares it with the questions.
-pub const NEEDED: [Needed; 13] = [
+pub const NEEDED: [Needed; 28] = [
     always("kube_pod_container_info"),
     always("kube_pod_owner"),
     always("kube_pod_container_status_restarts_total"),
@@ -39,6 +39,21 @@ pub const NEEDED: [Needed; 13] = [
     always("kube_deployment_status_replicas_available"),
     always("kube_replicaset_spec_replicas"),
     always("kube_replicaset_status_ready_replicas"),
+    always("kube_configmap_metadata_resource_version"),
+    always("kube_node_status_condition"),
+    always("kube_pod_status_ready"),
+    sometimes("kube_statefulset_replicas"),
+    sometimes("kube_statefulset_status_replicas"),
+    sometimes("kube_statefulset_status_replicas_ready"),
+    sometimes("kube_statefulset_status_replicas_updated"),
+    sometimes("kube_statefulset_status_current_revision"),
+    sometimes("kube_statefulset_status_update_revision"),
+    sometimes("kube_daemonset_status_desired_number_scheduled"),
+    sometimes("kube_daemonset_status_current_number_scheduled"),
+    sometimes("kube_daemonset_status_number_ready"),
+    sometimes("kube_daemonset_status_updated_number_scheduled"),
+    sometimes("kube_secret_metadata_resource_version"),
+    sometimes("kube_pod_init_container_info"),
     sometimes("kube_pod_container_status_waiting_reason"),
     sometimes("kube_pod_container_status_last_terminated_reason"),
     sometimes("kube_pod_container_status_last_terminated_exitcode"),
@@ -211,8 +226,12 @@ fn job(row: &Sample) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::around;
+    use super::super::digests;
     use super::super::questions::Scope;
+    use super::super::sets::{self, SetKind};
     use super::*;
+    use crate::domain::surroundings::{ConfigKind, ConfigName};
     use jiff::SignedDuration;
     use regex::Regex;
 
@@ -232,17 +251,43 @@ mod tests {
         let names = [Name::parse("web").unwrap()];
         let minute = SignedDuration::from_mins(1);
         let history = questions::history(&scope, &names, minute);
-        vec![
+        let config = [ConfigName {
+            kind: ConfigKind::ConfigMap,
+            name: "web".to_owned(),
+        }];
+        let config = around::ConfigNames::parse(&config, 1).unwrap();
+        let config = around::config(&scope, &config, 60);
+        let of_sets = [SetKind::StatefulSet, SetKind::DaemonSet].map(|kind| {
+            let history = sets::questions::history(&scope, kind, &names, minute);
+            let revisions = history.revisions.unwrap_or_default();
+            let digests = sets::questions::digests(&scope, kind, &names, 60);
+            [
+                history.counts,
+                revisions,
+                history.pods,
+                history.ready,
+                history.restarts,
+                digests,
+            ]
+        });
+        let mut all = of_sets.concat();
+        all.extend([
+            digests::question(&scope, &names, 60),
+            config.moved,
+            config.present,
+            around::nodes(&matchers, &names),
+            around::pulls(&scope, &names),
             questions::labels(&matchers),
             questions::waiting(&scope, Some(&names)),
             questions::restarts(&scope, &names, minute),
             questions::terminations(&scope, &names),
-            questions::replicas(&scope, names[0]),
+            questions::replicas(&scope, &names),
             history.wanted,
             history.ready,
             history.ambiguous,
             history.restarts,
-        ]
+        ]);
+        all
     }
 
     #[test]

@@ -141,29 +141,32 @@ pub(super) fn terminations(
     Ok(series.collect())
 }
 
-/// Both counts, or none: one alone is no answer.
+/// Both counts of a Deployment, or none: one alone is no answer.
 pub(super) fn replicas(
     rows: &[Sample],
     labels: LabelNames,
     namespace: Name<'_>,
-) -> Result<Option<ReplicaSeries>, Unanswered> {
-    let mut counts = BTreeMap::new();
+) -> Result<BTreeMap<String, ReplicaSeries>, Unanswered> {
+    let mut wanted = BTreeMap::new();
+    let mut available = BTreeMap::new();
     for row in rows {
         same_namespace(&row.labels, labels, namespace)?;
-        if counts
-            .insert(label(&row.labels, "__name__")?, whole(row.value)?)
-            .is_some()
-        {
+        let counts = match label(&row.labels, "__name__")? {
+            "kube_deployment_spec_replicas" => &mut wanted,
+            "kube_deployment_status_replicas_available" => &mut available,
+            _ => return Err(Unanswered::Unreadable),
+        };
+        let deployment = label(&row.labels, "deployment")?;
+        if counts.insert(deployment, whole(row.value)?).is_some() {
             return Err(Unanswered::Ambiguous("deployment's replicas"));
         }
     }
-    let wanted = counts.get("kube_deployment_spec_replicas").copied();
-    let available = counts
-        .get("kube_deployment_status_replicas_available")
-        .copied();
-    Ok(wanted
-        .zip(available)
-        .map(|(wanted, available)| ReplicaSeries { wanted, available }))
+    let both = wanted.into_iter().filter_map(|(deployment, wanted)| {
+        let available = available.get(deployment).copied()?;
+        let counts = ReplicaSeries { wanted, available };
+        Some((deployment.to_owned(), counts))
+    });
+    Ok(both.collect())
 }
 
 /// One number, from an aggregation over everything; `None` = there was nothing.
@@ -242,17 +245,7 @@ fn by_replicaset(
 /// The steps at which one kube-state-metrics took over from another, for any ReplicaSet: they prove nothing about any other one either.
 fn handovers(ambiguous: &Table, step: SignedDuration) -> Result<BTreeSet<Timestamp>, Unanswered> {
     for steps in ambiguous.values() {
-        let mut begin: Option<(Timestamp, Timestamp)> = None;
-        for time in steps.keys() {
-            let first = match begin {
-                Some((first, last)) if time.duration_since(last) <= step => first,
-                Some(_) | None => *time,
-            };
-            if time.duration_since(first) > LONGEST_HANDOVER {
-                return Err(Unanswered::Ambiguous("replicaset"));
-            }
-            begin = Some((first, *time));
-        }
+        is_handover(steps.keys().copied(), step, "replicaset")?;
     }
     Ok(ambiguous
         .values()
@@ -261,7 +254,33 @@ fn handovers(ambiguous: &Table, step: SignedDuration) -> Result<BTreeSet<Timesta
         .collect())
 }
 
-fn label<'a>(labels: &'a BTreeMap<String, String>, name: &str) -> Result<&'a str, Unanswered> {
+/// Whether steps at which two sources spoke, in order, are short enough stretches for one to have taken over from the other.
+///
+/// # Errors
+/// Where they are not.
+pub(super) fn is_handover(
+    steps: impl Iterator<Item = Timestamp>,
+    step: SignedDuration,
+    what: &'static str,
+) -> Result<(), Unanswered> {
+    let mut begin: Option<(Timestamp, Timestamp)> = None;
+    for time in steps {
+        let first = match begin {
+            Some((first, last)) if time.duration_since(last) <= step => first,
+            Some(_) | None => time,
+        };
+        if time.duration_since(first) > LONGEST_HANDOVER {
+            return Err(Unanswered::Ambiguous(what));
+        }
+        begin = Some((first, time));
+    }
+    Ok(())
+}
+
+pub(super) fn label<'a>(
+    labels: &'a BTreeMap<String, String>,
+    name: &str,
+) -> Result<&'a str, Unanswered> {
     labels
         .get(name)
         .map(String::as_str)
@@ -269,7 +288,7 @@ fn label<'a>(labels: &'a BTreeMap<String, String>, name: &str) -> Result<&'a str
 }
 
 /// A row about another namespace is not an answer to what was asked.
-fn same_namespace(
+pub(super) fn same_namespace(
     row: &BTreeMap<String, String>,
     labels: LabelNames,
     namespace: Name<'_>,
