@@ -47,6 +47,10 @@ struct Server {
 }
 
 async fn server(answer: Option<(u16, &'static str)>) -> Server {
+    server_of_bytes(answer.map(|(status, body)| (status, body.as_bytes()))).await
+}
+
+async fn server_of_bytes(answer: Option<(u16, &'static [u8])>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -66,7 +70,8 @@ async fn server(answer: Option<(u16, &'static str)>) -> Server {
                         "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nretry-after: 1\r\ncontent-length: {}\r\n\r\n",
                         body.len()
                     );
-                    stream.write_all((head + body).as_bytes()).await.unwrap();
+                    // Who has read enough hangs up.
+                    let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
                 }
             });
         }
@@ -164,6 +169,21 @@ async fn a_silent_server_is_left_at_the_deadline() {
         calls,
         [("kubernetes: patch workload".to_owned(), Some("timeout"))]
     );
+}
+
+#[tokio::test]
+async fn a_log_need_not_be_utf_8_and_is_read_no_further_than_was_asked_for() {
+    let server = server_of_bytes(Some((200, b"before \xff\xfe after\n"))).await;
+    let log = server.cluster.log("lab30", "web-1", "web", true).await;
+    assert_eq!(log.unwrap(), "before \u{fffd}\u{fffd} after\n");
+
+    let endless: &'static [u8] = vec![b'x'; 10_000_000].leak();
+    let server = server_of_bytes(Some((200, endless))).await;
+    let log = server.cluster.log("lab30", "web-1", "web", true).await;
+    let asked = server.asked.lock().unwrap()[0].clone();
+    let (_, limit) = asked.split_once("limitBytes=").unwrap();
+    let limit = limit.split([' ', '&']).next().unwrap();
+    assert_eq!(log.unwrap().len(), limit.parse::<usize>().unwrap());
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn crashing(stage: &Stage) {
 fn log_path(stage: &Stage, pod: &Value, previous: bool) -> String {
     let pods = stage.path("/api/v1", "pods");
     format!(
-        "{pods}/{}/log?container=app&previous={previous}&tailLines=20&limitBytes=16384",
+        "{pods}/{}/log?container=app&previous={previous}&tailLines=20&limitBytes=348160",
         name(pod)
     )
 }

@@ -33,6 +33,12 @@ pub enum ApiError {
         /// What was being done.
         operation: &'static str,
     },
+    /// There is more than is read.
+    #[error("{operation}: the API server has more of them than are read")]
+    TooLong {
+        /// What was being done.
+        operation: &'static str,
+    },
     /// The request could not be built: a name that is no Kubernetes name.
     #[error("{operation}: the request can't be built")]
     Unbuildable {
@@ -62,6 +68,7 @@ impl ApiError {
             Self::TimedOut { .. }
             | Self::Unreachable { .. }
             | Self::Unreadable { .. }
+            | Self::TooLong { .. }
             | Self::Unbuildable { .. } => None,
         }
     }
@@ -101,7 +108,7 @@ impl ApiError {
         match self {
             Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => true,
             Self::Refused { code, .. } => *code >= 500,
-            Self::Unbuildable { .. } => false,
+            Self::TooLong { .. } | Self::Unbuildable { .. } => false,
         }
     }
 
@@ -120,6 +127,7 @@ impl ApiError {
             Self::TimedOut { .. } => Some("timeout"),
             Self::Unreachable { .. } => Some("unreachable"),
             Self::Unreadable { .. } => Some("unreadable"),
+            Self::TooLong { .. } => Some("too_long"),
             Self::Unbuildable { .. } => Some("unbuildable"),
         }
     }

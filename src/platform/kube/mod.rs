@@ -13,8 +13,10 @@ pub use error::ApiError;
 pub use rights::{FORBIDDEN, RIGHTS, Right, WRITE};
 
 use super::CallObserver;
+use futures::AsyncReadExt;
 use http::{Method, Request};
 use serde_json::Value;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,10 +128,36 @@ impl Cluster {
     async fn text(&self, call: Call<'_>) -> Result<String, ApiError> {
         let operation = call.operation;
         let request = call.build()?;
+        self.answered(operation, self.client.request_text(request))
+            .await
+    }
+
+    /// A text of which nobody promises that it is UTF-8: what is not becomes `U+FFFD`. No more than `limit` bytes are read.
+    async fn raw_text(&self, call: Call<'_>, limit: u64) -> Result<String, ApiError> {
+        let operation = call.operation;
+        let request = call.build()?;
+        let read = async {
+            let mut bytes = Vec::new();
+            let body = pin!(self.client.request_stream(request).await?);
+            let mut body = body.take(limit);
+            body.read_to_end(&mut bytes)
+                .await
+                .map_err(kube::Error::ReadEvents)?;
+            Ok(bytes)
+        };
+        let bytes = self.answered(operation, read).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The answer in time, counted by what became of it.
+    async fn answered<T>(
+        &self,
+        operation: &'static str,
+        answer: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, ApiError> {
         let started = tokio::time::Instant::now();
-        let answer = tokio::time::timeout(self.deadline, self.client.request_text(request)).await;
-        let result = match answer {
-            Ok(Ok(text)) => Ok(text),
+        let result = match tokio::time::timeout(self.deadline, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(ApiError::from_kube(operation, &error)),
             Err(_) => Err(ApiError::TimedOut { operation }),
         };

@@ -22,8 +22,14 @@ fn workload(reference: &WorkloadRef) -> String {
 
 /// The last lines of a log are asked for, never a whole one: a crash says why at its end.
 const LOG_LINES: &str = "20";
-/// Of a very long line the kubelet sends the beginning only.
-const LOG_BYTES: &str = "16384";
+/// They must all fit, or the kubelet leaves out the end. Its lines are the runtime's, who cuts them at 16 KiB (containerd's
+/// `max_container_log_line_size`), so twenty are no more than this.
+const LOG_BYTES: u64 = 20 * 17 * 1024;
+
+/// The kubelet merges a pod's Events: it has a handful, and one page nearly always is all of them.
+const EVENTS_A_PAGE: &str = "100";
+/// More than five hundred different ones about one pod are noise that somebody makes.
+const EVENT_PAGES: usize = 5;
 
 impl Cluster {
     /// A workload; `None` where there is none.
@@ -71,6 +77,21 @@ impl Cluster {
             .await
     }
 
+    /// The ControllerRevisions that a label selector fits: the list's items. They have the labels of the templates that they hold (Kubernetes
+    /// `pkg/controller/history/controller_history.go`).
+    ///
+    /// # Errors
+    /// When the API server does not answer or refuses.
+    pub async fn controller_revisions(
+        &self,
+        namespace: &str,
+        selector: &str,
+    ) -> Result<Vec<Value>, ApiError> {
+        let path = format!("/apis/apps/v1/namespaces/{namespace}/controllerrevisions");
+        let call = Call::get("list controllerrevisions", path);
+        self.list(call.query("labelSelector", selector)).await
+    }
+
     /// The pods that a label selector fits: the list's items.
     ///
     /// # Errors
@@ -81,17 +102,31 @@ impl Cluster {
             .await
     }
 
-    /// The Events about one object, by its uid: the list's items.
+    /// The Events about one object, by its uid: all of them.
     ///
     /// # Errors
-    /// When the API server does not answer or refuses.
+    /// When the API server does not answer or refuses, and where there are more than are read: a part must not look like the whole.
     pub async fn events_about(&self, namespace: &str, uid: &str) -> Result<Vec<Value>, ApiError> {
-        let path = format!("/api/v1/namespaces/{namespace}/events");
-        let call = Call::get("list events", path)
-            .query("fieldSelector", format!("involvedObject.uid={uid}"))
-            // A pod's events are merged by the kubelet; more than this many different ones would be noise.
-            .query("limit", "100");
-        self.list(call).await
+        let operation = "list events";
+        let mut events = Vec::new();
+        let mut rest = String::new();
+        for _ in 0..EVENT_PAGES {
+            let path = format!("/api/v1/namespaces/{namespace}/events");
+            let mut call = Call::get(operation, path)
+                .query("fieldSelector", format!("involvedObject.uid={uid}"))
+                .query("limit", EVENTS_A_PAGE);
+            if !rest.is_empty() {
+                call = call.query("continue", rest);
+            }
+            let mut page = self.json(call).await?;
+            events.extend(items(operation, &mut page)?);
+            let more = page.pointer("/metadata/continue").and_then(Value::as_str);
+            rest = more.unwrap_or_default().to_owned();
+            if rest.is_empty() {
+                return Ok(events);
+            }
+        }
+        Err(ApiError::TooLong { operation })
     }
 
     /// The end of a container's log.
@@ -110,8 +145,8 @@ impl Cluster {
             .query("container", container)
             .query("previous", previous.to_string())
             .query("tailLines", LOG_LINES)
-            .query("limitBytes", LOG_BYTES);
-        self.text(call).await
+            .query("limitBytes", LOG_BYTES.to_string());
+        self.raw_text(call, LOG_BYTES).await
     }
 
     /// A namespace; `None` where there is none.
@@ -267,11 +302,15 @@ impl Cluster {
 
     pub(super) async fn list(&self, call: Call<'_>) -> Result<Vec<Value>, ApiError> {
         let operation = call.operation;
-        match self.json(call).await?.get_mut("items").map(Value::take) {
-            Some(Value::Array(items)) => Ok(items),
-            // An unreadable list must never look like an empty one.
-            _ => Err(ApiError::Unreadable { operation }),
-        }
+        items(operation, &mut self.json(call).await?)
+    }
+}
+
+/// A list's items. An unreadable list must never look like an empty one.
+fn items(operation: &'static str, list: &mut Value) -> Result<Vec<Value>, ApiError> {
+    match list.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => Ok(items),
+        _ => Err(ApiError::Unreadable { operation }),
     }
 }
 

@@ -32,11 +32,14 @@ const fn right(
 }
 
 /// Everything that is needed, in the order of the README's table.
-pub const RIGHTS: [Right; 14] = [
+pub const RIGHTS: [Right; 17] = [
     right("apps", "deployments", "get", "read the workload"),
     right("apps", "deployments", "patch", PATCH_WHY),
+    right("apps", "statefulsets", "get", "read the workload"),
+    right("apps", "daemonsets", "get", "read the workload"),
     right("apps", "replicasets", "get", "find a pod's owner"),
     right("apps", "replicasets", "list", "read the revisions"),
+    right("apps", "controllerrevisions", "list", "read the revisions"),
     right("", "pods", "get", "find an alert's pod"),
     right("", "pods", "list", "see what fails and what is ready"),
     right(
