@@ -29,7 +29,7 @@
 //! | [`config`] | the file, valid by construction | key: `raw`, `validate`, `report` |
 //! | [`intake`] | routes, limits, Alertmanager's payload | |
 //! | [`evidence`] | one source a file | source: a file, a field of `Evidence`, a row in `diagnosis::facts` |
-//! | [`diagnosis`] | one family of causes a file | cause: a judge in its family's file |
+//! | [`diagnosis`] | one family of causes a file | cause: a judge in its family's file, an arm of `domain::template::changes`, a section of the runbook |
 //! | [`remedy`] | one remedy a file | remedy: a file and a line in `remedy::ALL` |
 //! | [`decision`] | one guard a file | guard: a file, a `Reason`, a line in `guards::ORDER` |
 //! | [`action`] | the only writer to workloads | |

@@ -103,7 +103,11 @@ fn of_module(module: &str) -> Vec<(PathBuf, String)> {
                 .to_owned();
             (path, code)
         })
-        .filter(|(path, _)| !path.ends_with("tests.rs") && !path.ends_with("test_support.rs"))
+        .filter(|(path, _)| {
+            let mut inside = path.strip_prefix(src()).unwrap().components();
+            let of_tests = inside.any(|part| part.as_os_str() == "tests");
+            !of_tests && !path.ends_with("tests.rs") && !path.ends_with("test_support.rs")
+        })
         .collect()
 }
 

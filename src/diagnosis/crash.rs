@@ -1,102 +1,158 @@
-//! The crash family: `CrashOnStart`. The other ways to end (for memory, for a probe, with 0, unable to start) are known well enough
-//! never to be called so.
+//! The crash family: a container that was run and ended. How it ended, who ended it, and how long it ran tell `CrashOnStart`,
+//! `OutOfMemory`, `ProbeKilled`, `ExitedZero` and `InitFailed` apart; one that never ran is `start`'s.
 
-use super::Finding;
+use super::ending::{End, terminations};
+use super::killer::{self, Killer};
 use super::symptoms::{Symptom, SymptomKind};
+use super::{Examination, Finding, start};
 use crate::domain::diagnosis::Cause;
-use crate::domain::evidence::{EventFact, Evidence};
-use crate::domain::observed::Observed;
+use crate::domain::evidence::Evidence;
 use crate::domain::policy::GuardLimits;
+use crate::domain::template;
 use crate::domain::text;
 use crate::domain::time::human;
-use crate::domain::workload::{ContainerState, Termination};
+use crate::domain::workload::Termination;
 use jiff::SignedDuration;
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A log line that a sentence quotes is cut here: it is one of several things in it.
 const QUOTED_BYTES: usize = 200;
 
 /// What a symptom of this family means; `None` = it belongs to another.
-pub(super) fn judge(
-    symptom: &Symptom,
-    evidence: &Evidence,
-    limits: &GuardLimits,
-) -> Option<Finding> {
+pub(super) fn judge(symptom: &Symptom, examination: &Examination<'_>) -> Option<Finding> {
     if symptom.kind != SymptomKind::Crash {
         return None;
     }
+    let Examination {
+        evidence,
+        limits,
+        newest,
+        ..
+    } = examination;
     let name = &symptom.container.name;
-    let Some(termination) = symptom.container.newest_termination() else {
+    let ends = terminations(symptom);
+    let Some(newest_end) = ends.first() else {
         return Some(Finding::unknown(format!(
             "{name} crashes, and nothing says how it ended"
         )));
     };
-    let objection = terminations(symptom)
-        .into_iter()
-        .find_map(|termination| not_on_its_own(name, termination))
-        .or_else(|| ran_long(symptom, limits))
-        .or_else(|| was_killed(symptom, &evidence.events))
-        .or_else(|| is_init(symptom, termination));
-    if let Some(objection) = objection {
-        return Some(Finding::unknown(objection));
-    }
-    let run = SignedDuration::from_secs(symptom.longest_run_seconds.unwrap_or(0));
-    let mut because = format!(
-        "{name} ends by itself with exit code {} ({}), {} after its start",
-        termination.exit_code,
-        exit_code_meaning(termination.exit_code),
-        // The kubelet's times are whole seconds.
-        if run.is_zero() {
-            "less than 1s".to_owned()
-        } else {
-            format!("at most {}", human(run))
-        }
-    );
-    if let Some(line) = telling_line(symptom, evidence) {
-        because.push_str(": ");
-        because.push_str(&text::truncate(line, QUOTED_BYTES));
-    }
-    Some(Finding::new(Cause::CrashOnStart, because))
-}
-
-/// The ends that are known, the newest first.
-fn terminations(symptom: &Symptom) -> Vec<&Termination> {
-    let present = match &symptom.container.state {
-        ContainerState::Terminated(termination) => Some(termination),
-        ContainerState::Waiting { .. }
-        | ContainerState::Running { .. }
-        | ContainerState::Unknown => None,
+    let classes: BTreeSet<End> = ends.iter().map(|end| End::of(end)).collect();
+    let mut finding = match ends.get(1) {
+        Some(before) if classes.len() > 1 => Finding::unknown(format!(
+            "{name} {}; before that it {}",
+            End::of(newest_end).in_words(newest_end),
+            End::of(before).in_words(before)
+        )),
+        _ if is_init(symptom, &newest.template) => init(symptom, newest_end, evidence, limits),
+        _ => lasting(symptom, newest_end, examination),
     };
-    present.into_iter().chain(&symptom.container.last).collect()
+    if let Some(line) = telling_line(symptom, evidence) {
+        finding.because.push_str(": ");
+        finding
+            .because
+            .push_str(&text::truncate(line, QUOTED_BYTES));
+    }
+    Some(finding)
 }
 
-/// Why one end is not that of a program that fails by itself.
-fn not_on_its_own(name: &str, termination: &Termination) -> Option<String> {
-    let Termination {
-        reason,
-        exit_code,
-        started: _,
-        finished: _,
-    } = termination;
-    match (reason.as_str(), exit_code) {
-        ("OOMKilled", _) => Some(format!(
-            "the kernel ended {name} for its memory (OOMKilled)"
-        )),
-        ("StartError", _) => Some(format!(
-            "{name} could not be started at all (StartError): its command or entrypoint"
-        )),
-        (_, 0) => Some(format!(
-            "{name} ends with exit code 0 although it should stay"
-        )),
-        (_, 137) => Some(format!(
-            "{name} was killed (exit code 137): a probe, its memory, or a person; nothing says which"
-        )),
-        (_, 143) => Some(format!(
-            "{name} was asked to stop (exit code 143); nothing says by whom"
-        )),
-        ("Error", _) => None,
-        _ => Some(format!(
-            "{name} ended with {reason} (exit code {exit_code}), which is not a program's own error"
-        )),
+/// Whether it must end before the others begin. A native sidecar (an init container that is restarted always) stays.
+fn is_init(symptom: &Symptom, template: &Value) -> bool {
+    let policy = template::container(template, &symptom.container.name)
+        .and_then(|container| container.get("restartPolicy")?.as_str());
+    symptom.container.init && policy != Some("Always")
+}
+
+/// A container that should stay.
+fn lasting(symptom: &Symptom, newest_end: &Termination, examination: &Examination<'_>) -> Finding {
+    let (evidence, limits) = (examination.evidence, examination.limits);
+    let template = &examination.newest.template;
+    let name = &symptom.container.name;
+    let class = End::of(newest_end);
+    let ended = format!("{name} {}", class.in_words(newest_end));
+    if class == End::NotStarted {
+        return start::not_started(symptom, newest_end, evidence);
+    }
+    let ran_long = ran_long(symptom, limits);
+    if class == End::Memory {
+        let finding = Finding::new(Cause::OutOfMemory, ended);
+        return finding.unless(ran_long).unless(no_limit(name, template));
+    }
+    // The other ends may be the kubelet's doing, and only an Event says so: a program that is asked to stop may say goodbye with any code.
+    let can_be_killed = killer::can_kill(template::container(template, name));
+    match killer::of(symptom, newest_end, can_be_killed, evidence) {
+        Killer::Probe(how) => {
+            return Finding::new(
+                Cause::ProbeKilled,
+                format!("the kubelet killed {name}: {how}"),
+            )
+            .unless(ran_long);
+        }
+        Killer::Kubelet(how) => {
+            return Finding::unknown(format!("the kubelet killed {name}: {how}"));
+        }
+        Killer::Untold(why) => {
+            return Finding::unknown(format!(
+                "{name} crashes, but whether the kubelet killed it can't be told: {why}"
+            ));
+        }
+        Killer::Nobody => {}
+    }
+    let after = after(symptom);
+    match (class, ran_long) {
+        (End::Own, None) => Finding::new(Cause::CrashOnStart, format!("{ended}, {after}")),
+        (End::Zero, None) => Finding::new(Cause::ExitedZero, format!("{ended}, {after}")),
+        (End::Own | End::Zero, Some(ran_long)) => Finding::unknown(ran_long),
+        (End::Killed | End::Stopped | End::Strange | End::Memory | End::NotStarted, _) => {
+            Finding::unknown(ended)
+        }
+    }
+}
+
+/// One that must end with 0 before the others begin.
+fn init(
+    symptom: &Symptom,
+    newest_end: &Termination,
+    evidence: &Evidence,
+    limits: &GuardLimits,
+) -> Finding {
+    let class = End::of(newest_end);
+    if class == End::NotStarted {
+        return start::not_started(symptom, newest_end, evidence);
+    }
+    let name = &symptom.container.name;
+    let ended = format!(
+        "init container {name} {}, {}",
+        class.in_words(newest_end),
+        after(symptom)
+    );
+    let doubt = (class != End::Own)
+        .then(|| "nothing says that it ended by itself".to_owned())
+        .or_else(|| ran_long(symptom, limits));
+    Finding::new(Cause::InitFailed, ended).unless(doubt)
+}
+
+/// A container without a limit of its own is killed when its node runs out of memory, whoever used it.
+fn no_limit(name: &str, template: &Value) -> Option<String> {
+    let limits_memory = |object: Option<&Value>| {
+        object.is_some_and(|object| object.pointer("/resources/limits/memory").is_some())
+    };
+    let limited =
+        limits_memory(template::container(template, name)) || limits_memory(template.get("spec"));
+    (!limited).then(|| {
+        format!("{name} has no memory limit in the template: the node may have run out of memory")
+    })
+}
+
+/// How long it ran. The kubelet's times are whole seconds.
+fn after(symptom: &Symptom) -> String {
+    match symptom.longest_run_seconds {
+        None => "after a time that can't be told".to_owned(),
+        Some(0) => "less than 1s after its start".to_owned(),
+        Some(seconds) => format!(
+            "at most {} after its start",
+            human(SignedDuration::from_secs(seconds))
+        ),
     }
 }
 
@@ -114,50 +170,6 @@ fn ran_long(symptom: &Symptom, limits: &GuardLimits) -> Option<String> {
             human(run)
         )
     })
-}
-
-/// Whether the kubelet ended the container. When the Events can't be read that can't be ruled out.
-fn was_killed(symptom: &Symptom, events: &Observed<Vec<EventFact>>) -> Option<String> {
-    let name = &symptom.container.name;
-    if let Observed::Unavailable(why) = events {
-        return Some(format!(
-            "{name} crashes, but whether the kubelet killed it can't be told: events could not be read ({why})"
-        ));
-    }
-    let killing = events
-        .known()?
-        .iter()
-        .filter(|event| event.regarding == symptom.pod && event.reason == "Killing")
-        .filter(|event| {
-            event
-                .container
-                .as_ref()
-                .is_none_or(|container| container == name)
-        })
-        .map(|event| &event.message)
-        .min()?;
-    Some(format!("the kubelet killed {name}: {killing}"))
-}
-
-fn is_init(symptom: &Symptom, termination: &Termination) -> Option<String> {
-    symptom.container.init.then(|| {
-        format!(
-            "init container {} ends with exit code {} ({}): what it prepares may be at fault, not the rollout",
-            symptom.container.name,
-            termination.exit_code,
-            exit_code_meaning(termination.exit_code)
-        )
-    })
-}
-
-/// What an exit code says by convention: POSIX sh for 126, 127 and 128 + signal.
-pub(super) fn exit_code_meaning(code: i64) -> String {
-    match code {
-        126 => "a shell found the program but could not run it".to_owned(),
-        127 => "a shell did not find the program".to_owned(),
-        129..=192 => format!("ended by signal {}", code - 128),
-        _ => "the application's own error".to_owned(),
-    }
 }
 
 /// The log line of a symptom's container that says most.

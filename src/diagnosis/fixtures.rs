@@ -22,9 +22,12 @@ pub(super) const LIMITS: GuardLimits = GuardLimits {
     recent_rollout: SignedDuration::from_hours(2),
     dwell: SignedDuration::from_secs(10),
     proven_for: SignedDuration::from_mins(2),
+    failing_share_percent: 50,
     min_crashes: 3,
     cooldown: SignedDuration::from_mins(15),
     steps: 2,
+    storm_workloads: 5,
+    storm_within: SignedDuration::from_mins(10),
 };
 
 /// Just after the last capture.
@@ -65,6 +68,7 @@ pub(super) fn fault(name: &str) -> Evidence {
     let mut evidence = Evidence {
         gathered_at: now(),
         workload: Observed::Unavailable("not captured".to_owned()),
+        owners: Observed::Unavailable("not captured".to_owned()),
         revisions: Observed::Known(Revisions {
             newest: Some(newest),
             older: vec![older],
@@ -77,8 +81,13 @@ pub(super) fn fault(name: &str) -> Evidence {
         rolled_out_at: Observed::Known("2026-11-23T04:10:29Z".parse().unwrap()),
         past: Observed::Absent,
         namespace_mode: Observed::Absent,
+        around: crate::domain::surroundings::Surroundings::quiet(),
         memory: Memory::default(),
     };
+    let nodes = pods(&mut evidence)
+        .iter()
+        .filter_map(|pod| pod.node.clone());
+    evidence.around.nodes = Observed::Known(nodes.map(|node| (node, [].into())).collect());
     read(&mut evidence, now() - seconds(10));
     read(&mut evidence, now());
     evidence
@@ -143,28 +152,95 @@ fn revision(name: &RevisionName, number: i64, template: Value) -> Revision {
     }
 }
 
+/// The template of a captured pod: without what admission puts into every pod.
 fn newest_template(pod: &Value) -> Value {
+    let of_admission = |name: &Value| string(name).starts_with("kube-api-access");
     let mut spec = json!({"containers": pod["spec"]["containers"]});
     if let Some(init) = pod["spec"].get("initContainers") {
         spec["initContainers"] = init.clone();
     }
-    json!({"metadata": {"labels": {"app": "x"}}, "spec": spec})
-}
-
-fn older_template(newest: &Value) -> Value {
-    let mut template = newest.clone();
     for list in ["initContainers", "containers"] {
-        for container in template["spec"]
+        for container in spec
             .get_mut(list)
             .and_then(Value::as_array_mut)
             .into_iter()
             .flatten()
         {
-            container["image"] = json!("ghcr.io/vlrrbn/good:1");
-            container.as_object_mut().unwrap().remove("args");
+            if let Some(mounts) = container["volumeMounts"].as_array_mut() {
+                mounts.retain(|mount| !of_admission(&mount["name"]));
+            }
         }
     }
+    let volumes: Vec<Value> = pod["spec"]["volumes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    spec["volumes"] = volumes
+        .into_iter()
+        .filter(|volume| !of_admission(&volume["name"]))
+        .collect();
+    json!({"metadata": {"labels": {"app": "x"}}, "spec": spec})
+}
+
+/// The good revision before it: another image in each container, and nothing else said of it.
+fn older_template(newest: &Value) -> Value {
+    let mut template = newest.clone();
+    for list in ["initContainers", "containers"] {
+        let containers = template["spec"].get_mut(list).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            *container = json!({
+                "name": container["name"],
+                "image": GOOD_IMAGE,
+                "imagePullPolicy": "IfNotPresent",
+                "resources": {},
+            });
+        }
+    }
+    template["spec"]["volumes"] = json!([]);
     template
+}
+
+/// The image of the good revision before each fault.
+pub(super) const GOOD_IMAGE: &str = "ghcr.io/vlrrbn/good:1";
+
+/// As `fault`, with a pod of the good revision that still serves on the same node, as under a rolling update.
+pub(super) fn after_good(name: &str) -> Evidence {
+    let mut evidence = fault(name);
+    serve_older(&mut evidence);
+    read(&mut evidence, now());
+    evidence
+}
+
+/// A pod of the older revision that has been Ready for an hour, on the lab's node.
+pub(super) fn serve_older(evidence: &mut Evidence) {
+    let older = revisions(evidence).older[0].clone();
+    let mut good = pods(evidence)[0].clone();
+    good.name = format!("{}-1", older.name);
+    good.uid = Uid::new(format!("uid-of-{}", good.name));
+    good.revision = older.name;
+    good.node = Some("lab".to_owned());
+    good.ready_since = Some(now() - seconds(3600));
+    good.unschedulable = None;
+    for container in &mut good.containers {
+        container.image = GOOD_IMAGE.to_owned();
+        container.image_id = "ghcr.io/vlrrbn/good@sha256:0".to_owned();
+        container.restarts = 0;
+        container.last = None;
+        container.state = ContainerState::Running {
+            since: Some(now() - seconds(3600)),
+        };
+    }
+    good.containers.retain(|container| !container.init);
+    pods(evidence).push(good);
+}
+
+/// The only revision.
+pub(super) fn alone(name: &str) -> Evidence {
+    let mut evidence = fault(name);
+    revisions(&mut evidence).older.clear();
+    evidence
 }
 
 fn string(value: &Value) -> String {
@@ -263,6 +339,7 @@ fn termination(terminated: &Value) -> Termination {
         exit_code: terminated["exitCode"].as_i64().unwrap(),
         started: time(&terminated["startedAt"]),
         finished: time(&terminated["finishedAt"]),
+        message: text::safe(&string(&terminated["message"]), 1024),
     }
 }
 

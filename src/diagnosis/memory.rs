@@ -25,7 +25,7 @@ type Key = (Uid, RevisionName, String, String);
 /// - A sighting stays while its pod exists, even when the state flaps (between two pulls a container can read `ContainerCreating`),
 ///   so `first_seen` survives. It begins anew once the container has started since: then what stopped it was over. Crashes are the exception: running between
 ///   two of them is what a crash loop does.
-/// - A pull error is kept as first seen; a message that says nothing is replaced by the first one that does. When the registry's answer
+/// - A pull error is kept as first seen; with the first message that says something the sighting begins anew. When the registry's answer
 ///   changes its class (away a moment ago, "not found" now) the sighting begins anew: every class needs its own two readings.
 /// - Of pods that are gone one sighting for each revision, container and symptom stays, the one with the longest run: verification
 ///   soaks for twice that, and then those pods are long gone.
@@ -41,6 +41,11 @@ pub fn remember(
         .filter(|pod| !pod.deleting)
         .map(|pod| (&pod.uid, pod))
         .collect();
+    let messages = memory
+        .sightings
+        .iter()
+        .map(|it| it.message.len())
+        .sum::<usize>();
     let mut sightings: BTreeMap<Key, Sighting> = memory
         .sightings
         .iter()
@@ -54,9 +59,10 @@ pub fn remember(
     for pod in live.values() {
         for container in &pod.containers {
             for seen in sight(pod, container, events, now) {
+                let is_whole = messages + seen.message.len() <= MESSAGES_BYTES;
                 sightings
                     .entry(key(&seen))
-                    .and_modify(|known| merge(known, &seen))
+                    .and_modify(|known| merge(known, &seen, is_whole))
                     .or_insert(seen);
             }
         }
@@ -191,8 +197,14 @@ fn is_over(sighting: &Sighting, pod: &Pod) -> bool {
     started.is_some_and(|started| started > sighting.first_seen)
 }
 
-fn merge(known: &mut Sighting, seen: &Sighting) {
-    if has_another_answer(known, seen) {
+/// `is_whole` = no message has been given up for want of room, so that an empty one was never there.
+fn merge(known: &mut Sighting, seen: &Sighting, is_whole: bool) {
+    // A pull whose error nobody has read shows that something failed, not what: the time to believe an error begins when it is first read.
+    let is_first_answer = is_whole
+        && known.symptom == SymptomKind::ImagePull.as_str()
+        && known.message.is_empty()
+        && !seen.message.is_empty();
+    if has_another_answer(known, seen) || is_first_answer {
         known.first_seen = seen.first_seen;
         known.message.clone_from(&seen.message);
     }

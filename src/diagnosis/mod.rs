@@ -1,21 +1,32 @@
 //! What is broken, and whether going back can help: `&Evidence -> Diagnosis`, and nothing else goes in.
 //!
 //! ```text
-//! Evidence -> symptoms (what fails now) -> not_revision, image, crash (why) -> domain::template (can going back help) -> Diagnosis
+//! Evidence -> symptoms (what fails now) -> not_revision, image, start, crash, placing (why) -> helps, cure (can going back help) -> Diagnosis
 //! ```
 //!
-//! Four causes are told today: `ImageNotFound`, `InvalidImageName`, `CrashOnStart` and `WasHealthy`. Everything else is `Unknown`,
-//! with what is known of it, and is held. `Yes` is said only when every source that could speak against it has answered:
-//! a source that is away can only make a diagnosis less sure.
+//! What is not told by a name of the closed list is `Unknown`, with what is known of it, and is held. `Yes` is said only when every source
+//! that could speak against it has answered: a source that is away can only make a diagnosis less sure. Beside the entries stands what they share
+//! with other workloads: `NodeTrouble`, `RegistryOutage`.
 
+mod config_changed;
 mod crash;
+mod cure;
+mod demands;
+mod ending;
 mod facts;
+mod helps;
 mod image;
+mod killer;
 mod memory;
+mod missing;
+mod no_pods;
 mod not_revision;
+mod placing;
 mod pull;
+mod shared;
 mod signs;
 mod sources;
+mod start;
 pub mod symptoms;
 
 #[cfg(test)]
@@ -32,6 +43,7 @@ use crate::domain::policy::GuardLimits;
 use crate::domain::template;
 use crate::domain::text;
 use crate::domain::workload::Revision;
+use cure::Cure;
 use std::collections::{BTreeMap, BTreeSet};
 use symptoms::Symptom;
 
@@ -39,20 +51,49 @@ use symptoms::Symptom;
 const SENTENCE_BYTES: usize = 512;
 
 /// What the families make of a container's symptoms.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Finding {
     cause: Cause,
     because: String,
+    /// Which older revisions would cure it.
+    cure: Cure,
+    /// What keeps that from being sure, in what the family knows.
+    doubt: Option<String>,
 }
 
 impl Finding {
+    /// A cause that any older revision cures that differs in what fails.
     fn new(cause: Cause, because: String) -> Self {
-        Self { cause, because }
+        Self {
+            cause,
+            because,
+            cure: Cure::Difference,
+            doubt: None,
+        }
     }
 
     fn unknown(because: String) -> Self {
-        Self::new(Cause::Unknown, because)
+        let untold = "whether going back helps is not known".to_owned();
+        Self::new(Cause::Unknown, because).cured(Cure::Untold(untold))
     }
+
+    fn cured(self, cure: Cure) -> Self {
+        Self { cure, ..self }
+    }
+
+    fn unless(self, doubt: Option<String>) -> Self {
+        Self {
+            doubt: self.doubt.or(doubt),
+            ..self
+        }
+    }
+}
+
+/// Both sentences in one; the first, with its quoted messages, never pushes the second out.
+fn because(finding: &str, back: &str) -> String {
+    let room = SENTENCE_BYTES.saturating_sub(back.len() + 2);
+    let finding = text::truncate(finding, room.max(SENTENCE_BYTES / 2));
+    text::safe(&[finding.as_str(), back].join("; "), SENTENCE_BYTES)
 }
 
 /// The diagnosis of one workload: one entry for each container that fails in a pod of the newest revision.
@@ -83,18 +124,21 @@ pub fn diagnose(evidence: &Evidence, limits: &GuardLimits) -> Diagnosis {
             .collect()
     });
     // A template that may be about to prove itself in another pod is not to blame yet.
-    let blames_the_template =
-        |entry: &Entry| entry.cause == Cause::CrashOnStart && entry.rollback_helps == Helps::Yes;
-    if entries.iter().any(blames_the_template)
+    if entries
+        .iter()
+        .any(|entry| entry.rollback_helps == Helps::Yes)
         && let Some(why) =
             newest.and_then(|newest| not_revision::may_be_healthy_beside(newest, evidence, limits))
     {
         entries.clear();
         pending.push(why);
     }
+    let shared = shared::find(evidence, &entries);
+    shared::weigh(&mut entries, shared.as_ref(), evidence);
     Diagnosis {
         newest: newest.map(|newest| newest.name.clone()),
         entries,
+        shared,
         // Without the revisions nobody can say which of them is older.
         older_failing: revisions.map_or_else(Vec::new, |_| older_names.into_iter().collect()),
         pending: pending
@@ -128,17 +172,18 @@ impl Examination<'_> {
     fn entry(&self, symptoms: &[Symptom]) -> Option<Entry> {
         let first = symptoms.first()?;
         let finding = self.finding(first, symptoms);
-        let (rollback_helps, helps_because) = self.helps(&finding, first);
+        let back = self.helps(&finding, symptoms);
         let pods: BTreeSet<String> = symptoms
             .iter()
             .map(|symptom| symptom.pod_name.clone())
+            .filter(|name| !name.is_empty())
             .collect();
         Some(Entry {
             container: first.container.name.clone(),
             init: first.container.init,
             cause: finding.cause,
-            rollback_helps,
-            because: text::safe(&[finding.because, helps_because].join("; "), SENTENCE_BYTES),
+            rollback_helps: back.helps,
+            because: because(&finding.because, &back.because),
             facts: facts::of_entry(self.evidence, symptoms),
             pods: pods.into_iter().collect(),
             longest_run_seconds: symptoms
@@ -146,39 +191,45 @@ impl Examination<'_> {
                 .filter_map(|symptom| symptom.longest_run_seconds)
                 .max()
                 .unwrap_or(0),
+            cured_by: back.cured_by,
         })
     }
 
+    /// What one container's symptoms mean. The judges of the revision as a whole come first: each of them clears every container.
     fn finding(&self, first: &Symptom, symptoms: &[Symptom]) -> Finding {
-        if let Some(cleared) = not_revision::was_healthy(self.newest, self.evidence, self.limits) {
+        let changed = config_changed::judge(
+            first.kind,
+            self.newest,
+            self.older_revisions,
+            self.evidence,
+            self.limits,
+        );
+        if let Some(changed) = changed {
+            return changed;
+        }
+        let cleared = not_revision::was_healthy(self.newest, self.evidence, self.limits);
+        if let Some(cleared) = cleared {
             return cleared;
         }
-        if template::container(&self.newest.template, &first.container.name).is_none() {
-            return Finding::unknown(match first.container.name.as_str() {
-                "" => self.of_symptom(first).because,
-                name => format!(
-                    "{name} is not in the workload's template: something else put it into the pod"
-                ),
-            });
+        let name = first.container.name.as_str();
+        if !name.is_empty() && template::container(&self.newest.template, name).is_none() {
+            return Finding::unknown(format!(
+                "{name} is not in the workload's template: something else put it into the pod"
+            ));
         }
         let findings: Vec<Finding> = symptoms
             .iter()
             .map(|symptom| self.of_symptom(symptom))
             .collect();
-        let causes: BTreeSet<Cause> = findings.iter().map(|finding| finding.cause).collect();
-        match findings.into_iter().next() {
-            Some(finding) if causes.len() == 1 => finding,
-            _ => Finding::unknown(format!(
-                "{} fails in different ways in different pods",
-                first.container.name
-            )),
-        }
+        merged(name, findings)
     }
 
     fn of_symptom(&self, symptom: &Symptom) -> Finding {
-        not_revision::older_fails_too(symptom, self.older)
+        not_revision::older_fails_too(symptom, self.older, self.older_revisions)
             .or_else(|| image::judge(symptom, self.evidence))
-            .or_else(|| crash::judge(symptom, self.evidence, self.limits))
+            .or_else(|| start::judge(symptom))
+            .or_else(|| crash::judge(symptom, self))
+            .or_else(|| placing::judge(symptom, self.evidence))
             .unwrap_or_else(|| {
                 Finding::unknown(format!(
                     "{} does not start: {}",
@@ -186,86 +237,20 @@ impl Examination<'_> {
                 ))
             })
     }
+}
 
-    /// Whether going back can help, and why.
-    fn helps(&self, finding: &Finding, symptom: &Symptom) -> (Helps, String) {
-        let name = &symptom.container.name;
-        match finding.cause {
-            Cause::ImageNotFound | Cause::InvalidImageName | Cause::CrashOnStart => {}
-            Cause::WasHealthy => return (Helps::No, "going back would not undo that".to_owned()),
-            _ => {
-                return (
-                    Helps::Unknown,
-                    "whether going back helps is not known".to_owned(),
-                );
-            }
-        }
-        let (different, same): (Vec<&Revision>, Vec<&Revision>) =
-            self.older_revisions.iter().partition(|older| {
-                template::changes(finding.cause, name, &self.newest.template, &older.template)
-            });
-        let Some(different) = different.first() else {
-            return match self.older_revisions.len() {
-                0 => (
-                    Helps::Unknown,
-                    "there is no older revision to compare with or to go back to".to_owned(),
-                ),
-                _ => (
-                    Helps::No,
-                    format!("no older revision differs in what fails of {name}"),
-                ),
-            };
-        };
-        if let Some(innocent) = not_revision::same_was_healthy(&same, self.evidence, self.limits) {
-            return (Helps::No, innocent);
-        }
-        if let Some(doubt) = self.doubt(finding.cause) {
-            return (Helps::Unknown, doubt);
-        }
-        let what = match template::image(&different.template, name) {
-            Some(image) if template::image(&self.newest.template, name) != Some(image) => {
-                format!("{image} as {name}")
-            }
-            _ if template::container(&self.newest.template, name)
-                != template::container(&different.template, name) =>
-            {
-                format!("other settings for {name}")
-            }
-            _ => "other settings for the whole pod".to_owned(),
-        };
-        (
-            Helps::Yes,
-            format!("revision {} has {what}", different.name),
-        )
-    }
-
-    /// What keeps a cause that going back could cure from being sure.
-    fn doubt(&self, cause: Cause) -> Option<String> {
-        if let Some(why) = self.evidence.history.unavailable() {
-            return Some(format!(
-                "whether {} was healthy before can't be told: {why}",
-                self.newest.name
-            ));
-        }
-        if let Some(doubt) =
-            not_revision::may_have_been_healthy(self.newest, self.evidence, self.limits)
-        {
-            return Some(doubt);
-        }
-        if let Some(why) = self.evidence.events.unavailable() {
-            return Some(format!(
-                "what else happened to its pods can't be told: events could not be read ({why})"
-            ));
-        }
-        if let Some(symptom) = self.older.first() {
-            return Some(format!(
-                "the older revision {} fails too, in another way",
-                symptom.revision
-            ));
-        }
-        if cause == Cause::CrashOnStart {
-            return not_revision::is_healthy_beside(self.newest, self.evidence, self.limits);
-        }
-        None
+/// One finding for all pods: that of the first, if all have the same cause; a doubt in one pod is a doubt.
+fn merged(name: &str, findings: Vec<Finding>) -> Finding {
+    let causes: BTreeSet<Cause> = findings.iter().map(|finding| finding.cause).collect();
+    let doubt = findings.iter().find_map(|finding| finding.doubt.clone());
+    let mut cures = findings.iter().map(|finding| &finding.cure);
+    let first_cure = cures.next();
+    let is_one_cure = cures.all(|cure| Some(cure) == first_cure);
+    match findings.into_iter().next() {
+        Some(finding) if causes.len() == 1 && is_one_cure => finding.unless(doubt),
+        Some(finding) if causes.len() == 1 => finding.unless(Some(
+            "in different pods it fails for different things".to_owned(),
+        )),
+        _ => Finding::unknown(format!("{name} fails in different ways in different pods")),
     }
 }

@@ -1,6 +1,7 @@
 //! What clears the revision: it was healthy before, it is healthy beside, or an older one fails in the same way.
 
 use super::Finding;
+use super::cure::Cure;
 use super::symptoms::Symptom;
 use crate::domain::diagnosis::Cause;
 use crate::domain::evidence::{Evidence, HealthyStretch};
@@ -18,15 +19,18 @@ pub(super) fn was_healthy(
     limits: &GuardLimits,
 ) -> Option<Finding> {
     let stretch = healthy_stretch(newest, evidence, limits)?;
-    Some(Finding::new(
-        Cause::WasHealthy,
-        format!(
-            "revision {} was healthy for {} from {} on: something else has changed since",
-            newest.name,
-            human(stretch.span()),
-            whole_seconds(stretch.from)
-        ),
-    ))
+    Some(
+        Finding::new(
+            Cause::WasHealthy,
+            format!(
+                "revision {} was healthy for {} from {} on: something else has changed since",
+                newest.name,
+                human(stretch.span()),
+                whole_seconds(stretch.from)
+            ),
+        )
+        .cured(Cure::Never("going back would not undo that".to_owned())),
+    )
 }
 
 /// Prometheus has nothing to say of the revision for so long that it may have been healthy then: never seen healthy is not seen failing.
@@ -73,7 +77,7 @@ pub(super) fn same_was_healthy(
 }
 
 /// The stretch in Prometheus' history in which a revision was healthy by the one definition.
-fn healthy_stretch(
+pub(super) fn healthy_stretch(
     revision: &Revision,
     evidence: &Evidence,
     limits: &GuardLimits,
@@ -141,8 +145,22 @@ pub(super) fn may_be_healthy_beside(
         .min()
 }
 
-/// An older revision whose pods show the same symptom in the same container: that is not the newest one's doing.
-pub(super) fn older_fails_too(symptom: &Symptom, older: &[Symptom]) -> Option<Finding> {
+/// `OlderRevisionFailsToo`: an older revision's pods show the same symptom in the same container: that is not the newest one's doing. Going
+/// further back might still help, if there is further to go.
+pub(super) fn older_fails_too(
+    symptom: &Symptom,
+    older: &[Symptom],
+    older_revisions: &[Revision],
+) -> Option<Finding> {
+    let is_failing = |revision: &Revision| {
+        let mut failing = older.iter().map(|other| &other.revision);
+        failing.any(|name| *name == revision.name)
+    };
+    let cure = if older_revisions.iter().all(is_failing) {
+        Cure::Never("there is no older revision that does not fail".to_owned())
+    } else {
+        Cure::Untold("whether going further back helps is not known".to_owned())
+    };
     older
         .iter()
         .filter(|other| {
@@ -151,9 +169,13 @@ pub(super) fn older_fails_too(symptom: &Symptom, older: &[Symptom]) -> Option<Fi
         .map(|other| &other.revision)
         .min()
         .map(|revision| {
-            Finding::unknown(format!(
-                "{} fails in the older revision {revision} too",
-                symptom.container.name
-            ))
+            Finding::new(
+                Cause::OlderRevisionFailsToo,
+                format!(
+                    "{} fails in the older revision {revision} too",
+                    symptom.container.name
+                ),
+            )
+            .cured(cure)
         })
 }

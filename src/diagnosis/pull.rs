@@ -11,6 +11,8 @@ use crate::domain::workload::{Container, ContainerState, Pod};
 /// The classes of failed pulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PullFailure {
+    /// The node's disk is full.
+    NoRoom,
     WrongPlatform,
     AccessDenied,
     RateLimited,
@@ -115,11 +117,11 @@ fn classify_one(error: &str) -> PullFailure {
         "no match for platform in manifest",
         "no matching manifest for",
     ];
-    const ACCESS_DENIED: [&str; 9] = [
+    // Of `failed to authorize` the rest says why: the registry's token service may be away, or count, like the registry itself.
+    const ACCESS_DENIED: [&str; 8] = [
         "pull access denied",
         "insufficient_scope",
         "authorization failed",
-        "failed to authorize",
         "401 Unauthorized",
         "403 Forbidden",
         "no basic auth credentials",
@@ -150,14 +152,16 @@ fn classify_one(error: &str) -> PullFailure {
         "Gateway Time",
     ];
     let has = |texts: &[&str]| texts.iter().any(|text| error.contains(text));
-    if has(&WRONG_PLATFORM) {
+    if error.contains("no space left on device") {
+        PullFailure::NoRoom
+    } else if has(&WRONG_PLATFORM) {
         PullFailure::WrongPlatform
-    } else if has(&ACCESS_DENIED) {
-        PullFailure::AccessDenied
     } else if has(&RATE_LIMITED) {
         PullFailure::RateLimited
     } else if has(&UNREACHABLE) {
         PullFailure::Unreachable
+    } else if has(&ACCESS_DENIED) {
+        PullFailure::AccessDenied
     } else if is_not_found(error) {
         PullFailure::NotFound
     } else {
@@ -222,6 +226,22 @@ mod tests {
                 PullFailure::WrongPlatform,
             ),
             (DENIED, PullFailure::AccessDenied),
+            (
+                r#"failed to authorize: failed to fetch anonymous token: Get "https://ghcr.io/token": dial tcp 10.0.0.1:443: i/o timeout"#,
+                PullFailure::Unreachable,
+            ),
+            (
+                "failed to authorize: failed to fetch oauth token: unexpected status from POST request to https://a/token: 503 Service Unavailable",
+                PullFailure::Unreachable,
+            ),
+            (
+                "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://a/token: 429 Too Many Requests",
+                PullFailure::RateLimited,
+            ),
+            (
+                "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://a/token: 400 Bad Request",
+                PullFailure::Other,
+            ),
             (
                 r#"failed to resolve reference "a/b:1": pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"#,
                 PullFailure::AccessDenied,

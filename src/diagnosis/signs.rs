@@ -25,6 +25,8 @@ pub enum SymptomKind {
     Unscheduled,
     /// Its volumes or its sandbox can't be made.
     NotCreated,
+    /// The API server refuses every pod of the revision. Not of a pod, so never in an incident's memory.
+    NoPods,
 }
 
 impl SymptomKind {
@@ -38,6 +40,7 @@ impl SymptomKind {
             Self::Crash => "Crash",
             Self::Unscheduled => "Unscheduled",
             Self::NotCreated => "NotCreated",
+            Self::NoPods => "NoPods",
         }
     }
 }

@@ -78,6 +78,7 @@ pub(super) fn tell(evidence: &Evidence, focus: &Focus<'_>) -> BTreeSet<Telling> 
     let mut said = BTreeSet::new();
     prometheus::metrics(&mut said, evidence, focus);
     prometheus::history(&mut said, evidence);
+    prometheus::around(&mut said, evidence);
     pods::tell(&mut said, evidence, focus);
     events::tell(&mut said, evidence, focus);
     logs::tell(&mut said, evidence, focus);

@@ -3,6 +3,7 @@
 //! A state seen once proves little: pull errors come and go, and a crash-looper reads `running` between two crashes.
 //! So some symptoms need a second reading, some a number of restarts, some time; [`remember`] keeps what earlier readings saw.
 
+use super::no_pods::{self, NoPods};
 use super::signs::{
     CRASH_IS_RECENT, has_crashed_lately, is_being_created, is_creation_failure, kind_by_state,
 };
@@ -74,6 +75,11 @@ pub fn live(evidence: &Evidence, limits: &GuardLimits) -> (Vec<Symptom>, Vec<Str
             }
         }
     }
+    match no_pods::look(evidence, limits) {
+        NoPods::None => {}
+        NoPods::Pending(why) => pending.push(why),
+        NoPods::Live(symptom) => symptoms.push(*symptom),
+    }
     pending.truncate(PENDING);
     (symptoms, pending)
 }
@@ -92,7 +98,12 @@ fn containers(pod: &Pod) -> Vec<Container> {
     if !pod.containers.is_empty() {
         return pod.containers.clone();
     }
-    vec![Container {
+    vec![nameless()]
+}
+
+/// The container of a pod of which none is known, or of no pod at all.
+pub(super) fn nameless() -> Container {
+    Container {
         name: String::new(),
         init: false,
         image: String::new(),
@@ -100,7 +111,7 @@ fn containers(pod: &Pod) -> Vec<Container> {
         restarts: 0,
         state: ContainerState::Unknown,
         last: None,
-    }]
+    }
 }
 
 /// Whether a symptom is proven.

@@ -5,7 +5,9 @@
     clippy::indexing_slicing
 )]
 
-use super::fixtures::{LIMITS, all_faults, container, fault, now, pods, read, revisions, seconds};
+use super::fixtures::{
+    LIMITS, after_good, all_faults, alone, container, fault, now, pods, read, revisions, seconds,
+};
 use super::*;
 use crate::domain::evidence::{EventFact, HealthHistory, HealthyStretch};
 use crate::domain::identity::Uid;
@@ -13,6 +15,8 @@ use crate::domain::observed::Observed;
 use crate::domain::workload::{ContainerState, Termination};
 use serde_json::json;
 
+mod causes;
+mod chain;
 mod sources;
 
 fn only_entry(evidence: &Evidence) -> Entry {
@@ -39,6 +43,7 @@ fn terminated(reason: &str, exit_code: i64, run: i64) -> Termination {
         exit_code,
         started: Some(now() - seconds(20 + run)),
         finished: Some(now() - seconds(20)),
+        message: String::new(),
     }
 }
 
@@ -90,99 +95,239 @@ fn killing(evidence: &Evidence) -> EventFact {
     }
 }
 
+/// Every fault of the lab: its failing container, its cause, words of why, and whether going back helps when a good revision serves beside.
+const FAULTS: [(&str, &str, Cause, &str, Helps); 22] = [
+    (
+        "bad-args",
+        "app",
+        Cause::CrashOnStart,
+        "9090: not found",
+        Helps::Yes,
+    ),
+    (
+        "bad-env",
+        "app",
+        Cause::CrashOnStart,
+        "invalid REDIS_PORT",
+        Helps::Yes,
+    ),
+    (
+        "config-missing",
+        "app",
+        Cause::ConfigMissing,
+        "configmap \"no-such-config\" not found",
+        Helps::Yes,
+    ),
+    (
+        "ds-image-not-found",
+        "app",
+        Cause::ImageNotFound,
+        "does-not-exist",
+        Helps::Yes,
+    ),
+    (
+        "exit-zero",
+        "app",
+        Cause::ExitedZero,
+        "exit code 0",
+        Helps::Yes,
+    ),
+    (
+        "image-not-found",
+        "app",
+        Cause::ImageNotFound,
+        "does-not-exist",
+        Helps::Yes,
+    ),
+    (
+        "init-crash",
+        "setup",
+        Cause::InitFailed,
+        "cannot migrate",
+        Helps::Yes,
+    ),
+    (
+        "invalid-image-name",
+        "app",
+        Cause::InvalidImageName,
+        "ghcr.io/Upper/CASE:tag",
+        Helps::Yes,
+    ),
+    (
+        "liveness-kill",
+        "app",
+        Cause::ProbeKilled,
+        "Liveness probe failed: Get",
+        Helps::Yes,
+    ),
+    (
+        "mount-missing",
+        "app",
+        Cause::MountMissing,
+        "secret \"no-such-secret\" not found",
+        Helps::Yes,
+    ),
+    ("never-pull", "app", Cause::NeverPull, "Never", Helps::Yes),
+    (
+        "no-entrypoint",
+        "app",
+        Cause::StartError,
+        "/no/such/program: no such file",
+        Helps::Yes,
+    ),
+    ("oom", "app", Cause::OutOfMemory, "OOMKilled", Helps::Yes),
+    // Another registry: this one may be said to need credentials, or to have no such repository.
+    (
+        "registry-401",
+        "app",
+        Cause::ImageAccessDenied,
+        "refuses access",
+        Helps::Yes,
+    ),
+    (
+        "registry-403",
+        "app",
+        Cause::ImageAccessDenied,
+        "refuses access",
+        Helps::Yes,
+    ),
+    // These pass by themselves: the revision is not to blame.
+    (
+        "registry-429",
+        "app",
+        Cause::RegistryRateLimited,
+        "too many requests",
+        Helps::Unknown,
+    ),
+    (
+        "registry-500",
+        "app",
+        Cause::RegistryUnreachable,
+        "can't be reached",
+        Helps::Unknown,
+    ),
+    (
+        "registry-503",
+        "app",
+        Cause::RegistryUnreachable,
+        "can't be reached",
+        Helps::Unknown,
+    ),
+    // There is no such host: that does not pass.
+    (
+        "registry-no-such-host",
+        "app",
+        Cause::RegistryUnreachable,
+        "can't be reached",
+        Helps::Yes,
+    ),
+    (
+        "registry-refused",
+        "app",
+        Cause::RegistryUnreachable,
+        "can't be reached",
+        Helps::Unknown,
+    ),
+    (
+        "sts-image-not-found",
+        "app",
+        Cause::ImageNotFound,
+        "does-not-exist",
+        Helps::Yes,
+    ),
+    (
+        "unschedulable",
+        "app",
+        Cause::Unschedulable,
+        "Insufficient cpu",
+        Helps::Yes,
+    ),
+];
+
 #[test]
-fn every_fault_of_the_lab_has_its_cause() {
-    let expected = [
-        ("bad-args", "app", Cause::CrashOnStart, "9090: not found"),
-        ("bad-env", "app", Cause::CrashOnStart, "invalid REDIS_PORT"),
-        (
-            "config-missing",
-            "app",
-            Cause::Unknown,
-            "configmap \"no-such-config\" not found",
-        ),
-        (
-            "ds-image-not-found",
-            "app",
-            Cause::ImageNotFound,
-            "does-not-exist",
-        ),
-        ("exit-zero", "app", Cause::Unknown, "exit code 0"),
-        (
-            "image-not-found",
-            "app",
-            Cause::ImageNotFound,
-            "does-not-exist",
-        ),
-        (
-            "init-crash",
-            "setup",
-            Cause::Unknown,
-            "init container setup ends with exit code 3",
-        ),
-        (
-            "invalid-image-name",
-            "app",
-            Cause::InvalidImageName,
-            "ghcr.io/Upper/CASE:tag",
-        ),
-        ("liveness-kill", "app", Cause::Unknown, "liveness probe"),
-        (
-            "mount-missing",
-            "app",
-            Cause::Unknown,
-            "secret \"no-such-secret\" not found",
-        ),
-        ("never-pull", "app", Cause::Unknown, "Never"),
-        ("no-entrypoint", "app", Cause::Unknown, "StartError"),
-        ("oom", "app", Cause::Unknown, "OOMKilled"),
-        ("registry-401", "app", Cause::Unknown, "refuses access"),
-        ("registry-403", "app", Cause::Unknown, "refuses access"),
-        ("registry-429", "app", Cause::Unknown, "too many requests"),
-        ("registry-500", "app", Cause::Unknown, "can't be reached"),
-        ("registry-503", "app", Cause::Unknown, "can't be reached"),
-        (
-            "registry-no-such-host",
-            "app",
-            Cause::Unknown,
-            "can't be reached",
-        ),
-        (
-            "registry-refused",
-            "app",
-            Cause::Unknown,
-            "can't be reached",
-        ),
-        (
-            "sts-image-not-found",
-            "app",
-            Cause::ImageNotFound,
-            "does-not-exist",
-        ),
-        ("unschedulable", "app", Cause::Unknown, "Insufficient cpu"),
+fn every_fault_of_the_lab_has_its_cause_and_is_told_from_all_sources() {
+    assert_eq!(all_faults(), FAULTS.map(|(name, ..)| name));
+    for (name, container, cause, because, _) in FAULTS {
+        for evidence in [alone(name), fault(name), after_good(name)] {
+            let entry = only_entry(&evidence);
+            assert_eq!(
+                (entry.container.as_str(), entry.cause),
+                (container, cause),
+                "{name}: {entry:?}"
+            );
+            assert!(entry.because.contains(because), "{name}: {}", entry.because);
+            assert_eq!(entry.init, container == "setup", "{name}");
+            for source in ["Pods: ", "Events: ", "Logs: ", "Prometheus: "] {
+                assert!(
+                    entry.facts.iter().any(|fact| fact.starts_with(source)),
+                    "{name} {source}"
+                );
+            }
+            assert!(entry.facts.len() <= 10, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_fault_without_an_older_revision_is_never_said_to_be_cured_by_going_back() {
+    for (name, ..) in FAULTS {
+        let entry = only_entry(&alone(name));
+        assert_eq!(
+            entry.rollback_helps,
+            Helps::Unknown,
+            "{name}: {}",
+            entry.because
+        );
+        assert!(
+            entry.because.contains("no older revision"),
+            "{name}: {}",
+            entry.because
+        );
+    }
+}
+
+#[test]
+fn a_fault_after_a_good_revision_is_cured_by_going_back_where_that_is_known() {
+    for (name, _, _, _, helps) in FAULTS {
+        let entry = only_entry(&after_good(name));
+        assert_eq!(entry.rollback_helps, helps, "{name}: {}", entry.because);
+    }
+}
+
+/// Where it counts that the good revision has what it needs now, and none of its pods is there to show it.
+#[test]
+fn what_a_good_revision_needs_now_is_not_taken_for_granted() {
+    let needs_a_pod = [
+        "never-pull",
+        "registry-401",
+        "registry-403",
+        "registry-no-such-host",
+        "unschedulable",
     ];
-    assert_eq!(all_faults(), expected.map(|(name, ..)| name));
-    for (name, container, cause, because) in expected {
-        let entry = only_entry(&fault(name));
-        let helps = if cause == Cause::Unknown {
+    for (name, _, _, _, helps) in FAULTS {
+        let expected = if needs_a_pod.contains(&name) {
             Helps::Unknown
         } else {
-            Helps::Yes
+            helps
         };
-        assert_eq!(
-            (entry.container.as_str(), entry.cause, entry.rollback_helps),
-            (container, cause, helps),
-            "{name}: {entry:?}"
+        let entry = only_entry(&fault(name));
+        assert_eq!(entry.rollback_helps, expected, "{name}: {}", entry.because);
+    }
+}
+
+#[test]
+fn without_a_difference_at_all_no_fault_is_cured_by_going_back() {
+    for (name, ..) in FAULTS {
+        let mut evidence = after_good(name);
+        let newest = revisions(&mut evidence).newest.clone().unwrap();
+        revisions(&mut evidence).older[0].template = newest.template;
+        let entry = only_entry(&evidence);
+        assert_ne!(
+            entry.rollback_helps,
+            Helps::Yes,
+            "{name}: {}",
+            entry.because
         );
-        assert!(entry.because.contains(because), "{name}: {}", entry.because);
-        assert_eq!(entry.init, container == "setup", "{name}");
-        for source in ["Pods: ", "Events: ", "Logs: ", "Prometheus: "] {
-            assert!(
-                entry.facts.iter().any(|fact| fact.starts_with(source)),
-                "{name} {source}"
-            );
-        }
-        assert!(entry.facts.len() <= 10, "{name}");
     }
 }
 
@@ -215,23 +360,19 @@ fn a_crash_tells_its_exit_code_and_the_line_that_says_why() {
 
 #[test]
 fn an_end_that_is_not_the_programs_own_is_no_crash_on_start() {
-    for (reason, code) in [
-        ("Completed", 0),
-        ("Error", 0),
-        ("Error", 137),
-        ("Error", 143),
-        ("OOMKilled", 1),
-        ("StartError", 128),
-        ("Unknown", 255),
-        ("ContainerStatusUnknown", 137),
+    for (reason, code, cause) in [
+        ("Completed", 0, Cause::ExitedZero),
+        ("Error", 0, Cause::ExitedZero),
+        ("Error", 137, Cause::Unknown),
+        ("Error", 143, Cause::Unknown),
+        ("OOMKilled", 1, Cause::OutOfMemory),
+        ("StartError", 128, Cause::StartError),
+        ("Unknown", 255, Cause::Unknown),
+        ("ContainerStatusUnknown", 137, Cause::Unknown),
     ] {
         let mut evidence = fault("bad-env");
         container(&mut evidence).last = Some(terminated(reason, code, 1));
-        assert_eq!(
-            only_entry(&evidence).cause,
-            Cause::Unknown,
-            "{reason} {code}"
-        );
+        assert_eq!(only_entry(&evidence).cause, cause, "{reason} {code}");
         // Nor is it one when the present end looks like one and the last did not.
         container(&mut evidence).state = ContainerState::Terminated(terminated("Error", 1, 1));
         assert_eq!(
@@ -252,7 +393,7 @@ fn a_container_that_the_kubelet_killed_is_not_said_to_crash_by_itself() {
     let mut evidence = fault("bad-env");
     let event = killing(&evidence);
     evidence.events = Observed::Known(vec![event.clone()]);
-    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+    assert_eq!(only_entry(&evidence).cause, Cause::ProbeKilled);
     evidence.events = Observed::Known(vec![EventFact {
         container: Some("other".to_owned()),
         ..event.clone()
@@ -260,6 +401,17 @@ fn a_container_that_the_kubelet_killed_is_not_said_to_crash_by_itself() {
     assert_eq!(only_entry(&evidence).cause, Cause::CrashOnStart);
     evidence.events = Observed::Known(vec![EventFact {
         container: None,
+        ..event.clone()
+    }]);
+    assert_eq!(only_entry(&evidence).cause, Cause::ProbeKilled);
+    // For something else, or in a run before the last: nothing says what that has to do with it.
+    evidence.events = Observed::Known(vec![EventFact {
+        message: "Stopping container app".to_owned(),
+        ..event.clone()
+    }]);
+    assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
+    evidence.events = Observed::Known(vec![EventFact {
+        last_seen: now() - seconds(300),
         ..event
     }]);
     assert_eq!(only_entry(&evidence).cause, Cause::Unknown);
@@ -435,7 +587,7 @@ fn pods_of_an_older_revision_that_fail_too_clear_the_newest() {
                 diagnosis.entries[0].cause,
                 diagnosis.entries[0].rollback_helps
             ),
-            (Cause::Unknown, Helps::Unknown),
+            (Cause::OlderRevisionFailsToo, Helps::Unknown),
             "{name}"
         );
         // On its way out it proves nothing.

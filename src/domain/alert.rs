@@ -15,6 +15,10 @@ pub struct AlertKey {
     pub starts_at: Timestamp,
 }
 
+/// The name of an alert that was cut off from its group, where the group may have alerts of several names. It fits no policy's `match.alerts`: nobody
+/// has said that the workload ever had one of those.
+pub const UNKNOWN_NAME: &str = "(one that was cut off)";
+
 /// Whether the alert still fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlertStatus {

@@ -2,7 +2,8 @@
 
 use super::diagnosis::Diagnosis;
 use super::evidence::Evidence;
-use super::identity::{ActionId, IncidentName, TemplateHash};
+use super::identity::{ActionId, IncidentName, TemplateHash, Uid};
+use super::observed::Observed;
 use super::policy::{GuardLimits, Mode, Policy};
 use super::workload::{Revision, Revisions, Workload, WorkloadRef};
 use jiff::Timestamp;
@@ -29,6 +30,17 @@ pub struct Case {
     pub mode: Mode,
     /// The namespaces in scope; empty = none.
     pub scope: BTreeSet<String>,
+    /// Every open incident of this installation, this one included.
+    pub open: Observed<Vec<OpenIncident>>,
+}
+
+/// An open incident, as far as a storm is made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenIncident {
+    /// The uid of the workload that it is about.
+    pub workload: Uid,
+    /// When its alert arrived.
+    pub opened_at: Timestamp,
 }
 
 /// Which policy applies.

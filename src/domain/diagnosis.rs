@@ -3,6 +3,7 @@
 use super::identity::RevisionName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The closed list of causes.
@@ -154,7 +155,7 @@ impl Helps {
 /// One failing container of the newest revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The container.
+    /// The container; empty where the whole pod fails before it has one (no room in a quota).
     pub container: String,
     /// Whether it is an init container.
     pub init: bool,
@@ -170,6 +171,26 @@ pub struct Entry {
     pub pods: Vec<String>,
     /// The longest that it ran before it failed, in seconds; 0 = it never started.
     pub longest_run_seconds: i64,
+    /// Where not every older revision that differs in what fails would do: those that would. `None` = each of them would.
+    pub cured_by: Option<BTreeSet<RevisionName>>,
+}
+
+impl Entry {
+    /// What fails, in words: `container web`, or the pods where none of theirs can be made.
+    pub fn subject(&self) -> String {
+        if self.container.is_empty() {
+            "every pod".to_owned()
+        } else {
+            format!("container {}", self.container)
+        }
+    }
+
+    /// Whether going back to this older revision could cure it, as far as the diagnosis restricts it.
+    pub fn may_be_cured_by(&self, revision: &RevisionName) -> bool {
+        self.cured_by
+            .as_ref()
+            .is_none_or(|cured_by| cured_by.contains(revision))
+    }
 }
 
 /// The diagnosis of one workload at one time.
@@ -181,8 +202,19 @@ pub struct Diagnosis {
     pub entries: Vec<Entry>,
     /// Older revisions whose pods show a live symptom too.
     pub older_failing: Vec<RevisionName>,
+    /// A cause that is not this workload's own, where there is one: told beside the entries, and nothing is written while it lasts.
+    pub shared: Option<SharedCause>,
     /// Symptoms seen that are not proven yet (one reading, or too few crashes): look again soon.
     pub pending: Vec<String>,
+}
+
+/// A cause that lies outside of the workload: a registry or a node in trouble.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedCause {
+    /// `RegistryOutage` or `NodeTrouble`.
+    pub cause: Cause,
+    /// Why that is believed: one sentence for people.
+    pub because: String,
 }
 
 impl Diagnosis {
@@ -190,6 +222,17 @@ impl Diagnosis {
     pub fn leading_cause(&self) -> Option<Cause> {
         self.entries.first().map(|entry| entry.cause)
     }
+}
+
+/// A shared cause as an Incident stores it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SharedRecord {
+    /// The cause's name.
+    #[schemars(length(max = 63))]
+    pub cause: String,
+    /// Why that is believed.
+    #[schemars(length(max = 1024))]
+    pub because: String,
 }
 
 /// An entry as an Incident stores it.

@@ -2,11 +2,13 @@
 
 use super::identity::{RevisionName, TemplateHash, Uid};
 use super::observed::Observed;
+use super::owners::Owners;
+use super::surroundings::Surroundings;
 use super::workload::{Pod, Revisions, Workload};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The four sources, in the order in which a story tells them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +42,8 @@ pub struct Evidence {
     pub gathered_at: Timestamp,
     /// The workload; `Absent` = it is gone.
     pub workload: Observed<Workload>,
+    /// Who else has a say in its template.
+    pub owners: Observed<Owners>,
     /// Its revisions.
     pub revisions: Observed<Revisions>,
     /// Its pods, of every revision, oldest first.
@@ -58,6 +62,8 @@ pub struct Evidence {
     pub past: Observed<Vec<PastIncident>>,
     /// The value of `ripcord.dev/mode` on the namespace; `Absent` = not set.
     pub namespace_mode: Observed<String>,
+    /// What was observed around it: configuration, nodes, other workloads.
+    pub around: Surroundings,
     /// What earlier readings of the same incident saw, this one included.
     pub memory: Memory,
 }
@@ -164,9 +170,27 @@ pub struct ReplicaSeries {
 pub struct HealthHistory {
     /// The longest run of consecutive steps with ready == spec > 0, without restart and without gap; `None` = there was none.
     pub longest: Option<HealthyStretch>,
+    /// Why nothing can be said of it, where that is so: there is no `longest` then, and that says nothing.
+    pub unknown: Option<String>,
+    /// How often its pods' containers restarted, as far as it was seen: since its object was made; of a Deployment's newest since its rollout.
+    pub restarts: i64,
     /// The longest time in which nothing that was seen speaks against its having been healthy: samples that say so, missing ones, and ones
     /// whose restarts are not known. Asked of the newest revision alone: a target is proven by `longest`, a failing revision is cleared by doubt.
     pub unrefuted: SignedDuration,
+    /// By container, the images that ran in its pods, by digest (`repository@sha256:…`), as the runtime reported them; a container without one
+    /// is not known. More than one where a tag was moved.
+    pub digests: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// An image that ran in a pod of a revision.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RanImage {
+    /// The revision.
+    pub revision: RevisionName,
+    /// The container.
+    pub container: String,
+    /// `repository@sha256:…`.
+    pub image: String,
 }
 
 /// A stretch of time in which a revision was fully ready, without a restart and without a gap in the samples.

@@ -1,7 +1,7 @@
 //! One episode of one workload's newest revision failing: its states and what is recorded of it.
 
 use super::alert::AlertRecord;
-use super::diagnosis::EntryRecord;
+use super::diagnosis::{EntryRecord, SharedRecord};
 use super::evidence::Memory;
 use super::identity::{ActionId, TemplateHash};
 use super::plan::{PlanRecord, RevisionMark};
@@ -183,6 +183,13 @@ pub struct IncidentStatus {
     /// One entry for each failing container.
     #[schemars(length(max = 20))]
     pub diagnosis: Vec<EntryRecord>,
+    /// A cause outside of the workload, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<SharedRecord>,
+    /// Who else has a say in the workload's template, and who wrote it last, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), inner(length(max = 512)))]
+    pub owners: Vec<String>,
     /// The verdict, with every guard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<VerdictRecord>,
@@ -474,6 +481,7 @@ impl IncidentStatus {
         self.message = text::truncate(&self.message, 1024);
         self.diff = text::truncate(&self.diff, 8192);
         self.diagnosis.truncate(20);
+        self.owners.truncate(10);
         self.next_steps.truncate(20);
         self.failed_revisions.truncate(20);
         self.memory.sightings.truncate(Memory::LIMIT);

@@ -1,5 +1,6 @@
 //! What the owner allows: the configuration as the pure stages read it.
 
+use super::alert::UNKNOWN_NAME;
 use super::diagnosis::Cause;
 use super::image::ImageRef;
 use super::workload::WorkloadKind;
@@ -55,12 +56,18 @@ pub struct GuardLimits {
     pub dwell: SignedDuration,
     /// How long a revision must have been fully ready, without restarts, to be called healthy.
     pub proven_for: SignedDuration,
+    /// Which part of the newest revision's pods must fail, in percent (1 to 100).
+    pub failing_share_percent: u8,
     /// How many restarts make a crash loop that is not in CrashLoopBackOff at the moment of reading.
     pub min_crashes: i64,
     /// How long after a write the same workload is left alone.
     pub cooldown: SignedDuration,
     /// How many writes one incident may make.
     pub steps: u32,
+    /// From how many workloads on it is a storm.
+    pub storm_workloads: usize,
+    /// Within which time their incidents must have been opened.
+    pub storm_within: SignedDuration,
 }
 
 /// One policy (`policies:`), valid by construction.
@@ -76,8 +83,47 @@ pub struct Policy {
     pub remedies: Vec<RemedySpec>,
     /// How recovery is verified.
     pub verify: VerifySpec,
+    /// What it allows where another program owns the template.
+    pub foreign: Foreign,
     /// The strictest mode it asks for; `None` = the configuration's.
     pub mode: Option<Mode>,
+}
+
+/// `foreign:` What may be done where another program has a say in the template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// Any program but Helm: it would fight.
+    pub default: OnForeign,
+    /// Helm, which does nothing before its next upgrade.
+    pub helm: OnForeign,
+}
+
+impl Default for Foreign {
+    fn default() -> Self {
+        Self {
+            default: OnForeign::Refuse,
+            helm: OnForeign::Act,
+        }
+    }
+}
+
+/// One answer to another program's having a say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OnForeign {
+    /// Leave it to that program.
+    Refuse,
+    /// Act all the same.
+    Act,
+}
+
+impl OnForeign {
+    /// Its name in configurations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Act => "act",
+        }
+    }
 }
 
 /// What a policy applies to; an omitted key does not restrict.
@@ -201,7 +247,9 @@ impl Match {
                 .as_ref()
                 .is_none_or(|allowed| allowed.contains(name))
             && self.alerts.as_ref().is_none_or(|globs| {
-                alerts.any(|alert| globs.iter().any(|glob| glob_fits(glob, alert)))
+                alerts.any(|alert| {
+                    alert != UNKNOWN_NAME && globs.iter().any(|glob| glob_fits(glob, alert))
+                })
             })
     }
 }

@@ -18,6 +18,8 @@ pub enum Reason {
     OptedOut,
     /// The Deployment is paused.
     RolloutPaused,
+    /// Another program makes the template, and would put its own back.
+    ForeignOwner,
     /// No policy fits.
     NoPolicy,
     /// The failing pods are not the newest revision's, or it can't be told which revision is newest.
@@ -28,6 +30,8 @@ pub enum Reason {
     NotFailing,
     /// The incident is too young.
     Dwelling,
+    /// Too few of the newest revision's pods fail, or only those on one node.
+    PartlyHealthy,
     /// The policy does not cover the cause, or going back can't help.
     CauseNotAllowed,
     /// The plan does not change every failing container.
@@ -38,8 +42,12 @@ pub enum Reason {
     NoTarget,
     /// The target was seen failing.
     Quarantined,
+    /// Somebody put back what Ripcord took away a short while before.
+    ChangedByOther,
     /// Ripcord wrote to this workload a short while ago.
     CoolingDown,
+    /// Too many workloads began to fail at once.
+    Storm,
     /// The incident's writes are spent, or every remedy has been tried.
     StepsSpent,
     /// The API server would not take it as it was meant.
@@ -56,23 +64,27 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons: the closed label set of `ripcord_decisions_total`.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::Clear,
         Self::Unavailable,
         Self::NotInScope,
         Self::OptedOut,
         Self::RolloutPaused,
+        Self::ForeignOwner,
         Self::NoPolicy,
         Self::OlderRevision,
         Self::NoRecentRollout,
         Self::NotFailing,
         Self::Dwelling,
+        Self::PartlyHealthy,
         Self::CauseNotAllowed,
         Self::OtherContainerFails,
         Self::TargetUnproven,
         Self::NoTarget,
         Self::Quarantined,
+        Self::ChangedByOther,
         Self::CoolingDown,
+        Self::Storm,
         Self::StepsSpent,
         Self::DryRunRefused,
         Self::ActionFailed,
@@ -94,17 +106,21 @@ impl Reason {
             Self::NotInScope => "NotInScope",
             Self::OptedOut => "OptedOut",
             Self::RolloutPaused => "RolloutPaused",
+            Self::ForeignOwner => "ForeignOwner",
             Self::NoPolicy => "NoPolicy",
             Self::OlderRevision => "OlderRevision",
             Self::NoRecentRollout => "NoRecentRollout",
             Self::NotFailing => "NotFailing",
             Self::Dwelling => "Dwelling",
+            Self::PartlyHealthy => "PartlyHealthy",
             Self::CauseNotAllowed => "CauseNotAllowed",
             Self::OtherContainerFails => "OtherContainerFails",
             Self::TargetUnproven => "TargetUnproven",
             Self::NoTarget => "NoTarget",
             Self::Quarantined => "Quarantined",
+            Self::ChangedByOther => "ChangedByOther",
             Self::CoolingDown => "CoolingDown",
+            Self::Storm => "Storm",
             Self::StepsSpent => "StepsSpent",
             Self::DryRunRefused => "DryRunRefused",
             Self::ActionFailed => "ActionFailed",

@@ -84,10 +84,24 @@ pub struct Workload {
     pub labels: BTreeMap<String, String>,
     /// `metadata.annotations`; `None` where the object has none at all (a JSON Patch must add the map first).
     pub annotations: Option<BTreeMap<String, String>>,
+    /// `metadata.ownerReferences`, raw; `Null` where there are none.
+    pub owner_references: Value,
     /// `spec`, raw.
     pub spec: Value,
     /// `status.replicas`, `updatedReplicas`, `readyReplicas`, `availableReplicas`.
     pub counts: ReplicaCounts,
+    /// Why its controller can't make pods, where it says so.
+    pub replica_failure: Option<ReplicaFailure>,
+}
+
+/// The condition `ReplicaFailure` where it is `True`: a quota, or another admission, refuses the pods (Kubernetes
+/// `pkg/controller/deployment/util/deployment_util.go`; the newest ReplicaSet's comes before older ones').
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaFailure {
+    /// The API server's words, cleaned and redacted: `pods "web-5d9-x" is forbidden: exceeded quota: …`.
+    pub message: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
 }
 
 /// A workload's replica counts, absent ones being 0 as the API says.
@@ -101,6 +115,8 @@ pub struct ReplicaCounts {
     pub ready: i64,
     /// `status.availableReplicas`.
     pub available: i64,
+    /// How many there should be, where the spec does not say it: a DaemonSet's `status.desiredNumberScheduled`.
+    pub desired: Option<i64>,
 }
 
 impl Workload {
@@ -109,12 +125,10 @@ impl Workload {
         self.spec.get("template").unwrap_or(&Value::Null)
     }
 
-    /// `spec.replicas`; 1 where unset (Kubernetes `pkg/apis/apps/v1/defaults.go`).
+    /// `spec.replicas`; 1 where unset (Kubernetes `pkg/apis/apps/v1/defaults.go`). For a DaemonSet the nodes say it.
     pub fn replicas_wanted(&self) -> i64 {
-        self.spec
-            .get("replicas")
-            .and_then(Value::as_i64)
-            .unwrap_or(1)
+        let asked = || self.spec.get("replicas").and_then(Value::as_i64);
+        self.counts.desired.or_else(asked).unwrap_or(1)
     }
 
     /// `spec.minReadySeconds`; 0 where unset.
@@ -141,7 +155,7 @@ impl Workload {
             .map(String::as_str)
     }
 
-    /// Whether a person or another program changed what matters between two readings: uid, labels, annotations or spec.
+    /// Whether a person or another program changed what matters between two readings: uid, owners, labels, annotations or spec.
     /// Status moves all the time and does not count; nor does the controller's own revision annotation.
     pub fn same_intent(&self, other: &Self) -> bool {
         fn intent(workload: &Workload) -> BTreeMap<&String, &String> {
@@ -153,6 +167,7 @@ impl Workload {
                 .collect()
         }
         self.uid == other.uid
+            && self.owner_references == other.owner_references
             && self.labels == other.labels
             && self.spec == other.spec
             && intent(self) == intent(other)
@@ -161,10 +176,12 @@ impl Workload {
 
 /// Where the Deployment controller writes a revision's number (Kubernetes `pkg/controller/deployment/util/deployment_util.go`).
 pub const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
+/// The label of a StatefulSet's or DaemonSet's pods that names their revision (`k8s.io/api/apps/v1`, `ControllerRevisionHashLabelKey`).
+pub const REVISION_HASH_LABEL: &str = "controller-revision-hash";
 /// The label that the Deployment controller adds to a ReplicaSet's template; it is never part of a workload's own template.
 pub const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
 
-/// One revision of a workload: for a Deployment, one of its ReplicaSets.
+/// One revision of a workload: one of a Deployment's ReplicaSets, or of a StatefulSet's or DaemonSet's ControllerRevisions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revision {
     /// Its name.
@@ -177,7 +194,7 @@ pub struct Revision {
     pub number: i64,
     /// When its object was created. Not when it was rolled out: ReplicaSets are reused.
     pub created: Timestamp,
-    /// How many pods it was asked for.
+    /// How many pods it was asked for: a ReplicaSet's own number. A ControllerRevision has none; the newest one is given the workload's.
     pub replicas_wanted: i64,
     /// The template, raw, without the `pod-template-hash` label.
     pub template: Value,
@@ -247,13 +264,14 @@ pub struct Pod {
     pub name: String,
     /// Its uid.
     pub uid: Uid,
-    /// The revision it belongs to: its controlling ReplicaSet.
+    /// The revision it belongs to: its controlling ReplicaSet, or the ControllerRevision that its label names.
     pub revision: RevisionName,
     /// The node it runs on, once scheduled.
     pub node: Option<String>,
     /// When it was created.
     pub created: Timestamp,
-    /// Whether it is being deleted: such a pod proves nothing.
+    /// Whether it is being deleted, or has ended for good (phase `Failed`, as after an eviction, or `Succeeded`) and was replaced by its
+    /// ReplicaSet: such a pod proves nothing.
     pub deleting: bool,
     /// Since when it has been Ready; `None` while it is not.
     pub ready_since: Option<Timestamp>,
@@ -314,6 +332,8 @@ pub struct Termination {
     pub started: Option<Timestamp>,
     /// When it ended.
     pub finished: Option<Timestamp>,
+    /// What the runtime said where it could not start it, or what the program left in its termination log; cleaned and redacted.
+    pub message: String,
 }
 
 impl Container {

@@ -9,6 +9,9 @@ use serde_json::Value;
 /// The events.k8s.io/v1 limit for a note, which core/v1 messages keep to as well.
 const MESSAGE_BYTES: usize = 1024;
 
+/// What client-go puts before the message when it merges many alike (`tools/record/events_cache.go`): what follows is the newest one's own.
+const COMBINED: &str = "(combined from similar events): ";
+
 /// One Event in either shape of time stamps: the kubelet's (`count`, `lastTimestamp`) or the scheduler's (`eventTime`, `series`).
 /// `None` where it has no object or no time at all.
 pub fn event(object: &Value) -> Option<EventFact> {
@@ -38,10 +41,14 @@ pub fn event(object: &Value) -> Option<EventFact> {
         container: container(field("/involvedObject/fieldPath")),
         kind: text::safe(field("/type"), 63),
         reason: text::safe(field("/reason"), 128),
-        message: text::safe(field("/message"), MESSAGE_BYTES),
+        message: text::safe(unfolded(field("/message")), MESSAGE_BYTES),
         count: count.unwrap_or(1),
         last_seen,
     })
+}
+
+fn unfolded(message: &str) -> &str {
+    message.strip_prefix(COMBINED).unwrap_or(message)
 }
 
 /// All Events, oldest first.
@@ -76,6 +83,14 @@ mod tests {
             event(&json!({"eventTime": "2026-11-23T04:10:29.916150Z"})),
             None
         );
+    }
+
+    #[test]
+    fn a_merged_event_says_what_its_newest_one_said() {
+        let merged = json!({"involvedObject": {"uid": "p"}, "lastTimestamp": "2026-11-23T04:12:07Z", "reason": "Failed",
+            "message": "(combined from similar events): Failed to pull image \"web:2\": not found"});
+        let message = event(&merged).unwrap().message;
+        assert_eq!(message, "Failed to pull image \"web:2\": not found");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The live API's part of the evidence, read in as few sequential round trips as there are dependencies: the workload, then its
 //! revisions and pods, then what its failing pods say.
 
-use super::{events, logs, pods, revisions};
+use super::{events, logs, owners, pods, revisions};
 use crate::domain::evidence::{EventFact, LogTail};
 use crate::domain::object;
 use crate::domain::observed::Observed;
+use crate::domain::owners::Owners;
 use crate::domain::workload::{
-    Container, ContainerState, MODE_ANNOTATION, Pod, Revisions, Workload, WorkloadRef,
+    Container, ContainerState, MODE_ANNOTATION, Pod, Revisions, Workload, WorkloadKind, WorkloadRef,
 };
 use crate::platform::kube::Cluster;
 use serde_json::Value;
@@ -16,6 +17,8 @@ use serde_json::Value;
 pub struct Live {
     /// The workload.
     pub workload: Observed<Workload>,
+    /// Who else has a say in its template.
+    pub owners: Observed<Owners>,
     /// Its revisions.
     pub revisions: Observed<Revisions>,
     /// Its pods.
@@ -23,9 +26,10 @@ pub struct Live {
 }
 
 impl Live {
-    fn unavailable(workload: Observed<Workload>, why: &str) -> Self {
+    fn unavailable(workload: Observed<Workload>, owners: Observed<Owners>, why: &str) -> Self {
         Self {
             workload,
+            owners,
             revisions: Observed::Unavailable(why.to_owned()),
             pods: Observed::Unavailable(why.to_owned()),
         }
@@ -34,28 +38,33 @@ impl Live {
 
 /// Reads a workload, its revisions and its pods.
 pub async fn read(cluster: &Cluster, reference: &WorkloadRef) -> Live {
-    let workload = workload(cluster, reference).await;
+    let object = object(cluster, reference).await;
+    let workload = workload_of(reference, &object);
+    let owners = match &object {
+        Observed::Known(object) => owners::of(object),
+        Observed::Absent => Observed::Absent,
+        Observed::Unavailable(why) => Observed::Unavailable(why.clone()),
+    };
     let Observed::Known(found) = &workload else {
-        return Live::unavailable(workload, "the workload could not be read");
+        return Live::unavailable(workload, owners, "the workload could not be read");
     };
     let selector = match revisions::selector(found) {
         Ok(selector) => selector,
-        Err(error) => return Live::unavailable(workload, &error.to_string()),
+        Err(error) => return Live::unavailable(workload, owners, &error.to_string()),
     };
-    let (replica_sets, pod_list) = tokio::join!(
-        cluster.replica_sets(&reference.namespace, &selector),
+    let (revisions, pod_list) = tokio::join!(
+        revisions_of(cluster, found, &selector),
         cluster.pods(&reference.namespace, &selector),
     );
-    let revisions = match replica_sets {
-        Ok(replica_sets) => match revisions::of_deployment(found, &replica_sets) {
-            Ok(revisions) => Observed::Known(revisions),
-            Err(error) => Observed::Unavailable(error.to_string()),
-        },
-        Err(error) => Observed::Unavailable(error.to_string()),
-    };
     let pods = match (&revisions, pod_list) {
         (Observed::Known(revisions), Ok(pod_list)) => {
-            match pods::of_revisions(revisions, &pod_list) {
+            let pods = match reference.kind {
+                WorkloadKind::Deployment => pods::of_revisions(revisions, &pod_list),
+                WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+                    pods::of_controller(found, &pod_list)
+                }
+            };
+            match pods {
                 Ok(pods) => Observed::Known(pods),
                 Err(error) => Observed::Unavailable(error.to_string()),
             }
@@ -67,20 +76,59 @@ pub async fn read(cluster: &Cluster, reference: &WorkloadRef) -> Live {
     };
     Live {
         workload,
+        owners,
         revisions,
         pods,
     }
 }
 
+/// A Deployment's revisions are its ReplicaSets; those of the other kinds are ControllerRevisions.
+async fn revisions_of(
+    cluster: &Cluster,
+    workload: &Workload,
+    selector: &str,
+) -> Observed<Revisions> {
+    let WorkloadRef {
+        kind, namespace, ..
+    } = &workload.reference;
+    let revisions = match kind {
+        WorkloadKind::Deployment => cluster
+            .replica_sets(namespace, selector)
+            .await
+            .map(|objects| revisions::of_deployment(workload, &objects)),
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => cluster
+            .controller_revisions(namespace, selector)
+            .await
+            .map(|objects| revisions::of_controller(workload, &objects)),
+    };
+    match revisions {
+        Ok(Ok(revisions)) => Observed::Known(revisions),
+        Ok(Err(error)) => Observed::Unavailable(error.to_string()),
+        Err(error) => Observed::Unavailable(error.to_string()),
+    }
+}
+
 /// Reads a workload alone.
 pub async fn workload(cluster: &Cluster, reference: &WorkloadRef) -> Observed<Workload> {
+    workload_of(reference, &object(cluster, reference).await)
+}
+
+async fn object(cluster: &Cluster, reference: &WorkloadRef) -> Observed<Value> {
     match cluster.workload(reference).await {
-        Ok(Some(found)) => match object::workload(reference, &found) {
+        Ok(Some(found)) => Observed::Known(found),
+        Ok(None) => Observed::Absent,
+        Err(error) => Observed::Unavailable(error.to_string()),
+    }
+}
+
+fn workload_of(reference: &WorkloadRef, object: &Observed<Value>) -> Observed<Workload> {
+    match object {
+        Observed::Known(found) => match object::workload(reference, found) {
             Ok(workload) => Observed::Known(workload),
             Err(error) => Observed::Unavailable(error.to_string()),
         },
-        Ok(None) => Observed::Absent,
-        Err(error) => Observed::Unavailable(error.to_string()),
+        Observed::Absent => Observed::Absent,
+        Observed::Unavailable(why) => Observed::Unavailable(why.clone()),
     }
 }
 
@@ -162,6 +210,7 @@ mod tests {
             exit_code: 1,
             started: None,
             finished: None,
+            message: String::new(),
         };
         Pod {
             name: name.to_owned(),

@@ -69,4 +69,16 @@ mod tests {
         assert!(lines.iter().all(|line| line.len() <= LINE_BYTES));
         assert!(lines.last().is_some_and(|line| line.starts_with('x')));
     }
+
+    #[test]
+    fn what_a_program_says_is_shown_without_its_colours_and_its_keys() {
+        let log = "\u{1b}[31mpanic\u{1b}[0m <script>alert(1)</script> \u{202e}token=ghp_0123456789abcdefghijABCDEFGHIJ012345 \u{fffd}\n";
+        let Observed::Known(lines) = lines(log) else {
+            panic!()
+        };
+        assert_eq!(
+            lines,
+            ["panic <script>alert(1)</script> token=[redacted] \u{fffd}"]
+        );
+    }
 }

@@ -1,9 +1,12 @@
 //! Pods, as the kubelet reports them.
 
 use crate::domain::identity::{RevisionName, Uid};
-use crate::domain::object::{Incomplete, controller};
+use crate::domain::object::{Incomplete, controller, controller_uid};
 use crate::domain::text;
-use crate::domain::workload::{Container, ContainerState, Pod, Revisions, Termination};
+use crate::domain::workload::{
+    Container, ContainerState, Pod, REVISION_HASH_LABEL, Revisions, Termination, Workload,
+    WorkloadKind, WorkloadRef,
+};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as api;
 use serde_json::Value;
@@ -28,10 +31,46 @@ pub fn of_revisions(revisions: &Revisions, pods: &[Value]) -> Result<Vec<Pod>, I
             found.push(pod(object, &revision.name)?);
         }
     }
-    found.sort_by(|left: &Pod, right: &Pod| {
-        (left.created, &left.name).cmp(&(right.created, &right.name))
-    });
+    by_age(&mut found);
     Ok(found)
+}
+
+/// The pods of a StatefulSet or a DaemonSet, oldest first: it controls them itself, and their label names the revision.
+///
+/// # Errors
+/// When a pod of its can't be read, or does not say its revision.
+pub fn of_controller(workload: &Workload, pods: &[Value]) -> Result<Vec<Pod>, Incomplete> {
+    let mut found = Vec::new();
+    for object in pods {
+        if controller_uid(object) == Some(workload.uid.as_str()) {
+            found.push(pod(object, &named_by_label(workload, object)?)?);
+        }
+    }
+    by_age(&mut found);
+    Ok(found)
+}
+
+/// A StatefulSet's pods have the revision's whole name in it, a DaemonSet's its hash alone (Kubernetes `pkg/controller/statefulset`,
+/// `setPodRevision`; `pkg/controller/daemon/update.go`).
+fn named_by_label(workload: &Workload, pod: &Value) -> Result<RevisionName, Incomplete> {
+    let value = pod
+        .pointer("/metadata/labels")
+        .and_then(|labels| labels.get(REVISION_HASH_LABEL))
+        .and_then(Value::as_str)
+        .filter(|value| !value.is_empty())
+        .ok_or(Incomplete {
+            kind: "Pod",
+            field: REVISION_HASH_LABEL,
+        })?;
+    let WorkloadRef { kind, name, .. } = &workload.reference;
+    Ok(match kind {
+        WorkloadKind::DaemonSet => RevisionName::new(format!("{name}-{value}")),
+        WorkloadKind::StatefulSet | WorkloadKind::Deployment => RevisionName::new(value),
+    })
+}
+
+fn by_age(pods: &mut [Pod]) {
+    pods.sort_by(|left, right| (left.created, &left.name).cmp(&(right.created, &right.name)));
 }
 
 fn pod(object: &Value, revision: &RevisionName) -> Result<Pod, Incomplete> {
@@ -46,6 +85,8 @@ fn pod(object: &Value, revision: &RevisionName) -> Result<Pod, Incomplete> {
             .flatten()
             .find(|condition| condition.type_ == kind)
     };
+    // Kubernetes `pkg/controller/controller_utils.go`, IsPodActive: a ReplicaSet does not count these.
+    let has_ended = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
     let ready_since = condition("Ready")
         .filter(|ready| ready.status == "True")
         .and_then(|ready| ready.last_transition_time.as_ref())
@@ -74,7 +115,7 @@ fn pod(object: &Value, revision: &RevisionName) -> Result<Pod, Incomplete> {
             .creation_timestamp
             .ok_or(missing("creationTimestamp"))?
             .0,
-        deleting: typed.metadata.deletion_timestamp.is_some(),
+        deleting: typed.metadata.deletion_timestamp.is_some() || has_ended,
         ready_since,
         unschedulable,
         containers,
@@ -139,6 +180,7 @@ fn termination(terminated: &api::ContainerStateTerminated) -> Termination {
             .map(|time| time.0)
             .filter(|started| *started > Timestamp::UNIX_EPOCH),
         finished: terminated.finished_at.as_ref().map(|time| time.0),
+        message: safe(terminated.message.as_deref().unwrap_or_default()),
     }
 }
 

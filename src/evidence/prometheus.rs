@@ -4,6 +4,7 @@ use crate::domain::evidence::Metrics;
 use crate::domain::evidence::{RestartSeries, TerminationSeries, WaitingSeries};
 use crate::domain::identity::Uid;
 use crate::domain::observed::Observed;
+use crate::domain::workload::{WorkloadKind, WorkloadRef};
 use crate::platform::prometheus::{MOST_PODS, PrometheusPort, Unanswered};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -16,10 +17,14 @@ pub const RESTART_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// Of more than [`MOST_PODS`] pods (oldest first) the newest are asked about.
 pub async fn gather(
     port: &dyn PrometheusPort,
-    namespace: &str,
-    workload: &str,
+    workload: &WorkloadRef,
     pods: &[(String, Uid)],
 ) -> Metrics {
+    let WorkloadRef {
+        kind,
+        namespace,
+        name,
+    } = workload;
     let asked = pods
         .get(pods.len().saturating_sub(MOST_PODS)..)
         .unwrap_or_default();
@@ -28,11 +33,16 @@ pub async fn gather(
         .iter()
         .map(|(name, uid)| (name.as_str(), uid))
         .collect();
+    // kube-state-metrics has other series for the other kinds; what they say is in the live status too.
+    let deployments: Vec<String> = match kind {
+        WorkloadKind::Deployment => vec![name.clone()],
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => Vec::new(),
+    };
     let (waiting, restarts, terminations, replicas, up) = futures::join!(
         port.waiting(namespace, &names),
         port.restarts(namespace, &names, RESTART_WINDOW),
         port.terminations(namespace, &names),
-        port.replicas(namespace, workload),
+        port.replicas(namespace, &deployments),
         port.up(),
     );
     let up = up.and_then(|up| {
@@ -46,7 +56,8 @@ pub async fn gather(
         waiting: observed(of_live_pods(waiting, &live), up),
         restarts: observed(of_live_pods(restarts, &live), up),
         terminations: observed(of_live_pods(terminations, &live), up),
-        replicas: observed(replicas, up),
+        // One was asked for, so one is there at most.
+        replicas: observed(replicas.map(|counts| counts.into_values().next()), up),
     }
 }
 

@@ -48,6 +48,75 @@ pub fn of_deployment(workload: &Workload, replica_sets: &[Value]) -> Result<Revi
     Ok(Revisions::sort(revisions?, workload.template()))
 }
 
+/// The revisions of a StatefulSet or a DaemonSet from the ControllerRevisions that its selector fits: only those that it controls count.
+///
+/// # Errors
+/// When a ControllerRevision of its lacks what every stored one has.
+pub fn of_controller(workload: &Workload, objects: &[Value]) -> Result<Revisions, Incomplete> {
+    let revisions: Result<Vec<Revision>, Incomplete> = objects
+        .iter()
+        .filter(|object| controller_uid(object) == Some(workload.uid.as_str()))
+        .map(|object| controller_revision(&workload.reference.name, object))
+        .collect();
+    let mut found = Revisions::sort(revisions?, &without_marks(workload.template()));
+    if let Some(newest) = &mut found.newest {
+        newest.replicas_wanted = workload.replicas_wanted();
+    }
+    Ok(found)
+}
+
+/// A ControllerRevision is called by its workload and a hash of its template (Kubernetes `pkg/controller/history`, `ControllerRevisionName`), and holds
+/// the template as a strategic merge patch.
+fn controller_revision(workload: &str, object: &Value) -> Result<Revision, Incomplete> {
+    let missing = |field| Incomplete {
+        kind: "ControllerRevision",
+        field,
+    };
+    let name = text(object, "/metadata/name").ok_or(missing("name"))?;
+    let hash = name
+        .strip_prefix(workload)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .unwrap_or(name);
+    Ok(Revision {
+        name: RevisionName::new(name),
+        uid: Uid::new(text(object, "/metadata/uid").ok_or(missing("uid"))?),
+        hash: TemplateHash::new(hash),
+        number: object
+            .get("revision")
+            .and_then(Value::as_i64)
+            .ok_or(missing("revision"))?,
+        created: text(object, "/metadata/creationTimestamp")
+            .and_then(|created| created.parse::<Timestamp>().ok())
+            .ok_or(missing("creationTimestamp"))?,
+        replicas_wanted: 0,
+        template: object
+            .pointer("/data/spec/template")
+            .map(without_marks)
+            .ok_or(missing("template"))?,
+        change_cause: object
+            .pointer("/metadata/annotations")
+            .and_then(|annotations| annotations.get("kubernetes.io/change-cause"))
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+    })
+}
+
+/// A template without what tells only how it was written down: the patch's directive, and a time that templates never have.
+fn without_marks(template: &Value) -> Value {
+    let mut template = template.clone();
+    if let Some(fields) = template.as_object_mut() {
+        fields.remove("$patch");
+    }
+    if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut)
+        && metadata
+            .get("creationTimestamp")
+            .is_some_and(Value::is_null)
+    {
+        metadata.remove("creationTimestamp");
+    }
+    template
+}
+
 fn revision(replica_set: &Value) -> Result<Revision, Incomplete> {
     let missing = |field| Incomplete {
         kind: "ReplicaSet",
@@ -176,6 +245,56 @@ mod tests {
             of_deployment(&deployment("web:1"), &sets).unwrap().newest,
             None
         );
+    }
+
+    fn of_kind(kind: WorkloadKind, image: &str) -> Workload {
+        let mut workload = deployment(image);
+        workload.reference.kind = kind;
+        workload
+    }
+
+    /// As the controllers write them.
+    fn controller_revision_of(hash: &str, number: i64, owner: &str, image: &str) -> Value {
+        json!({
+            "metadata": {
+                "name": format!("web-{hash}"), "uid": hash, "creationTimestamp": "2026-11-23T04:00:00Z",
+                "labels": {"app": "web", "controller.kubernetes.io/hash": hash},
+                "ownerReferences": [{"controller": true, "uid": owner}],
+            },
+            "data": {"spec": {"template": {"$patch": "replace", "metadata": {"creationTimestamp": null, "labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "web", "image": image, "futureField": 1}]}}}},
+            "revision": number,
+        })
+    }
+
+    #[test]
+    fn a_controller_revision_that_can_t_be_read_is_no_missing_one() {
+        let mut broken = controller_revision_of("a1", 1, "d1", "web:1");
+        broken.as_object_mut().unwrap().remove("data");
+        let workload = of_kind(WorkloadKind::StatefulSet, "web:1");
+        assert!(of_controller(&workload, &[broken]).is_err());
+    }
+
+    #[test]
+    fn the_newest_controller_revision_is_the_one_that_carries_the_template() {
+        let objects = [
+            controller_revision_of("a1", 1, "d1", "web:1"),
+            controller_revision_of("b2", 2, "d1", "web:2"),
+            controller_revision_of("c3", 3, "other", "web:2"),
+        ];
+        for kind in [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet] {
+            let revisions = of_controller(&of_kind(kind, "web:2"), &objects).unwrap();
+            let newest = revisions.newest.unwrap();
+            assert_eq!(
+                (newest.name.as_str(), newest.hash.as_str()),
+                ("web-b2", "b2")
+            );
+            assert_eq!(newest.replicas_wanted, 1);
+            assert_eq!(revisions.older.len(), 1);
+            // Not caught up: neither carries it.
+            let behind = of_controller(&of_kind(kind, "web:3"), &objects).unwrap();
+            assert_eq!((behind.newest, behind.older.len()), (None, 2));
+        }
     }
 
     #[test]

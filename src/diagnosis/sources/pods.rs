@@ -1,6 +1,6 @@
 //! What the live API said: the workload, its pods, and what their containers do.
 
-use super::super::crash::exit_code_meaning;
+use super::super::ending::exit_code_meaning;
 use super::{Focus, Rank, State, Telling, known, silent};
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::observed::Observed;
@@ -23,6 +23,13 @@ pub(super) fn tell(said: &mut BTreeSet<Telling>, evidence: &Evidence, focus: &Fo
                     counts.updated
                 ),
             ));
+            if let Some(failure) = &workload.replica_failure {
+                said.insert(known(
+                    Rank::Beside,
+                    Source::Pods,
+                    &format!("pods are refused: {}", failure.message),
+                ));
+            }
         }
         Observed::Absent => silent(said, Source::Pods, State::Absent, "the workload is gone"),
         Observed::Unavailable(why) => {

@@ -100,20 +100,73 @@ pub(super) fn history(said: &mut BTreeSet<Telling>, evidence: &Evidence) {
         "health of the revisions",
         &revisions,
         |(name, history)| {
+            let ran: Vec<String> = history
+                .digests
+                .iter()
+                .flat_map(|(container, images)| images.iter().map(move |image| (container, image)))
+                .map(|(container, image)| format!("; {container} ran {image}"))
+                .collect();
+            let restarted = match history.restarts {
+                0 => String::new(),
+                1 => "; 1 restart".to_owned(),
+                many => format!("; {many} restarts"),
+            };
+            let ran = restarted + &ran.concat();
             Some((
                 Rank::Around,
-                match history.longest {
-                    Some(stretch) => format!(
-                        "revision {name} was healthy for {} from {} on ({} samples)",
+                match (history.longest, &history.unknown) {
+                    (_, Some(why)) => {
+                        format!("whether revision {name} was healthy can't be told: {why}{ran}")
+                    }
+                    (Some(stretch), None) => format!(
+                        "revision {name} was healthy for {} from {} on ({} samples){ran}",
                         human(stretch.span()),
                         whole_seconds(stretch.from),
                         stretch.samples
                     ),
-                    None => format!("revision {name} was never seen healthy"),
+                    (None, None) => format!("revision {name} was never seen healthy{ran}"),
                 },
             ))
         },
     );
+}
+
+/// What changed or is in trouble around the workload; what is as it should be is not worth a line.
+pub(super) fn around(said: &mut BTreeSet<Telling>, evidence: &Evidence) {
+    let around = &evidence.around;
+    let config = around.config.clone().map(|config| {
+        let mut lines = Vec::new();
+        for (name, history) in config {
+            match history.changed_at.last() {
+                Some(at) => lines.push(format!("{name} changed by {}", whole_seconds(*at))),
+                None => lines.push(format!(
+                    "{name} has not changed since {}",
+                    whole_seconds(history.known_since)
+                )),
+            }
+        }
+        lines
+    });
+    let beside = |line: &String| Some((Rank::Beside, line.clone()));
+    each(
+        said,
+        Source::Prometheus,
+        "ConfigMap or Secret that it names",
+        &config,
+        beside,
+    );
+    let nodes = around.nodes.clone().map(|nodes| {
+        let troubled = nodes
+            .into_iter()
+            .filter(|(_, troubles)| !troubles.is_empty());
+        troubled
+            .map(|(node, troubles)| {
+                let words: Vec<&str> = troubles.iter().map(|trouble| trouble.as_str()).collect();
+                format!("node {node} is in trouble: {}", words.join(", "))
+            })
+            .collect::<Vec<_>>()
+    });
+    each(said, Source::Prometheus, "nodes in trouble", &nodes, beside);
 }
 
 fn one<T>(

@@ -292,6 +292,27 @@ fn the_same_reading_twice_changes_nothing() {
 }
 
 #[test]
+fn the_time_to_believe_a_pull_error_begins_when_it_is_first_read() {
+    let mut evidence = unseen("image-not-found");
+    let events = std::mem::replace(&mut evidence.events, Observed::Absent);
+    let said = container(&mut evidence).state.clone();
+    container(&mut evidence).state = ContainerState::Waiting {
+        reason: "ImagePullBackOff".to_owned(),
+        message: String::new(),
+    };
+    read(&mut evidence, now() - seconds(60));
+    assert_eq!(evidence.memory.sightings[0].message, "");
+    container(&mut evidence).state = said;
+    evidence.events = events;
+    read(&mut evidence, now());
+    let sighting = &evidence.memory.sightings[0];
+    assert!(!sighting.message.is_empty());
+    assert_eq!(sighting.first_seen, now());
+    read(&mut evidence, now() + seconds(10));
+    assert_eq!(evidence.memory.sightings[0].first_seen, now());
+}
+
+#[test]
 fn of_pods_that_are_gone_the_longest_run_stays() {
     let mut evidence = fault("bad-args");
     container(&mut evidence).last.as_mut().unwrap().started = Some(now() - seconds(100));
