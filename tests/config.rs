@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use ripcord::config::{self, Config, ConfigError, WebhookAuth};
 use ripcord::domain::diagnosis::Cause;
-use ripcord::domain::policy::{Mode, PinFrom, RemedySpec, UndoTo};
+use ripcord::domain::policy::{Foreign, Mode, OnForeign, PinFrom, RemedySpec, UndoTo};
 use ripcord::domain::workload::WorkloadKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -72,13 +72,13 @@ fn what_is_left_out_has_the_designs_defaults() {
     assert_eq!(config.limits.min_crashes, 3);
     assert_eq!(config.limits.cooldown, SignedDuration::from_mins(15));
     assert_eq!(config.limits.steps, 2);
-    assert_eq!(config.failing_share_percent, 50);
+    assert_eq!(config.limits.failing_share_percent, 50);
     assert_eq!(
         (config.budget.actions, config.budget.per),
         (5, SignedDuration::from_hours(1))
     );
     assert_eq!(
-        (config.storm.workloads, config.storm.within),
+        (config.limits.storm_workloads, config.limits.storm_within),
         (5, SignedDuration::from_mins(10))
     );
     assert_eq!(
@@ -129,11 +129,11 @@ approval: {expires: 2h}
 policies:
   - name: p
     match: {kinds: [Deployment, DaemonSet]}
-    causes: [ImageNotFound, ProbeKilled, OutOfMemory]
+    causes: [ImageNotFound, NoRecentRollout]
     remedies:
       - rolloutUndo: {to: 12, releaseStuckPod: true}
       - pinImage: {from: lastHealthy}
-    foreign: {default: refuse}
+    foreign: {default: once, helm: propose}
     mode: off
 ",
     )
@@ -146,22 +146,21 @@ policies:
     assert_eq!(
         places,
         [
-            "7 guards.failingShare",
             "7 guards.budget",
-            "7 guards.storm",
             "8 retention",
             "9 approval",
             "12 policies[0].match.kinds[1]",
             "13 policies[0].causes",
             "15 policies[0].remedies[0].rolloutUndo.releaseStuckPod",
             "16 policies[0].remedies[1].pinImage.from",
-            "17 policies[0].foreign",
+            "17 policies[0].foreign.default",
+            "17 policies[0].foreign.helm",
         ]
     );
     assert!(
-        config.not_enforced[6]
+        config.not_enforced[4]
             .why
-            .starts_with("ProbeKilled, OutOfMemory are not diagnosed yet")
+            .starts_with("NoRecentRollout is not diagnosed yet")
     );
     let RemedySpec::RolloutUndo(undo) = &config.policies[0].remedies[0] else {
         panic!()
@@ -172,6 +171,35 @@ policies:
     };
     assert_eq!(pin.from, PinFrom::LastHealthy);
     assert_eq!(config.policies[0].mode, Some(Mode::Off));
+    // What does not exist yet counts as the strictest.
+    let foreign = config.policies[0].foreign;
+    assert_eq!(foreign.default, OnForeign::Refuse);
+    assert_eq!(foreign.helm, OnForeign::Refuse);
+}
+
+#[test]
+fn a_foreign_owner_is_refused_and_helm_is_not_unless_the_policy_says_otherwise() {
+    let answers = |foreign: &str| {
+        let text =
+            format!("policies:\n  - name: p\n    remedies: [rolloutUndo: {{}}]\n{foreign}\n");
+        let config = read(&text).unwrap();
+        assert!(config.not_enforced.is_empty(), "{foreign}");
+        let Foreign { default, helm } = config.policies[0].foreign;
+        (default, helm)
+    };
+    let (refuse, act) = (OnForeign::Refuse, OnForeign::Act);
+    assert_eq!(answers(""), (refuse, act));
+    assert_eq!(answers("    foreign: {}"), (refuse, act));
+    assert_eq!(answers("    foreign: {helm: refuse}"), (refuse, refuse));
+    assert_eq!(answers("    foreign: {default: act}"), (act, act));
+    assert_eq!(
+        answers("    foreign: {default: refuse, helm: act}"),
+        (refuse, act)
+    );
+    let text =
+        "policies:\n  - name: p\n    remedies: [rolloutUndo: {}]\n    foreign: {default: act}\n";
+    let (report, _) = config::report("test.yaml", &Ok(read(text).unwrap()));
+    assert!(report.contains("foreign   act, Helm's: act"), "{report}");
 }
 
 #[test]
@@ -288,7 +316,7 @@ fn the_shipped_file_means_what_the_design_says() {
         "lab30",
         "2 policies",
         "pinImage of web",
-        "line 36: guards.storm",
+        "line 35: guards.budget",
     ] {
         assert!(report.contains(words), "{words:?} is missing:\n{report}");
     }

@@ -159,6 +159,8 @@ mod tests {
                 .map(|action| [(ACTION_ANNOTATION.to_owned(), action.to_owned())].into()),
             spec: json!({"template": template(image)}),
             counts: ReplicaCounts::default(),
+            owner_references: serde_json::Value::Null,
+            replica_failure: None,
         }
     }
 

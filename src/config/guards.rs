@@ -1,8 +1,8 @@
 //! `guards:`: limits, each with its default and its range.
 
+use super::Budget;
 use super::findings::{Findings, Zero};
 use super::raw::{RawGuards, Text};
-use super::{Budget, Storm};
 use crate::domain::policy::GuardLimits;
 use jiff::SignedDuration;
 
@@ -17,20 +17,13 @@ const MOST_COUNTED: i64 = 1_000;
 /// Everything under `guards:`.
 pub(super) struct Guards {
     pub(super) limits: GuardLimits,
-    pub(super) failing_share_percent: u8,
     pub(super) budget: Budget,
-    pub(super) storm: Storm,
 }
 
 pub(super) fn guards(findings: &mut Findings<'_>, raw: Option<&RawGuards>) -> Guards {
     Guards {
         limits: limits(findings, raw),
-        failing_share_percent: failing_share(
-            findings,
-            raw.and_then(|raw| raw.failing_share.as_ref()),
-        ),
         budget: budget(findings, raw),
-        storm: storm(findings, raw),
     }
 }
 
@@ -63,10 +56,15 @@ fn limits(findings: &mut Findings<'_>, raw: Option<&RawGuards>) -> GuardLimits {
         SignedDuration::from_mins(15),
         Zero::Refused,
     );
+    let (storm_workloads, storm_within) = storm(findings, raw);
     GuardLimits {
         recent_rollout,
         dwell,
         proven_for,
+        failing_share_percent: failing_share(
+            findings,
+            raw.and_then(|raw| raw.failing_share.as_ref()),
+        ),
         min_crashes: findings.number(
             "guards.minCrashes",
             raw.and_then(|raw| raw.min_crashes.as_ref()),
@@ -82,6 +80,8 @@ fn limits(findings: &mut Findings<'_>, raw: Option<&RawGuards>) -> GuardLimits {
             &(1..=MOST_STEPS),
             "each step is a rollout of a broken workload, and what five did not cure, a sixth will not",
         ),
+        storm_workloads,
+        storm_within,
     }
 }
 
@@ -90,11 +90,6 @@ fn failing_share(findings: &mut Findings<'_>, text: Option<&Text>) -> u8 {
     let Some(text) = text else {
         return DEFAULT;
     };
-    findings.not_enforced(
-        "guards.failingShare",
-        text.defined,
-        "partly healthy revisions are not spared yet",
-    );
     let number = text
         .value
         .strip_suffix('%')
@@ -142,29 +137,21 @@ fn budget(findings: &mut Findings<'_>, raw: Option<&RawGuards>) -> Budget {
     }
 }
 
-fn storm(findings: &mut Findings<'_>, raw: Option<&RawGuards>) -> Storm {
-    let raw = raw.and_then(|raw| raw.storm.as_ref());
-    if let Some(raw) = raw {
-        findings.not_enforced(
-            "guards.storm",
-            raw.defined,
-            "many workloads failing at once do not stop it yet",
-        );
-    }
-    let raw = raw.map(|raw| &raw.value);
-    Storm {
-        workloads: findings.number(
-            "guards.storm.workloads",
-            raw.and_then(|raw| raw.workloads.as_ref()),
-            5,
-            &(1..=MOST_COUNTED),
-            "a storm has at least one workload",
-        ),
-        within: findings.duration(
-            "guards.storm.within",
-            raw.and_then(|raw| raw.within.as_ref()),
-            SignedDuration::from_mins(10),
-            Zero::Refused,
-        ),
-    }
+/// From how many workloads on, and within which time.
+fn storm(findings: &mut Findings<'_>, raw: Option<&RawGuards>) -> (usize, SignedDuration) {
+    let raw = raw.and_then(|raw| raw.storm.as_ref()).map(|raw| &raw.value);
+    let workloads = findings.number(
+        "guards.storm.workloads",
+        raw.and_then(|raw| raw.workloads.as_ref()),
+        5,
+        &(2..=MOST_COUNTED),
+        "one workload alone is no storm",
+    );
+    let within = findings.duration(
+        "guards.storm.within",
+        raw.and_then(|raw| raw.within.as_ref()),
+        SignedDuration::from_mins(10),
+        Zero::Refused,
+    );
+    (workloads, within)
 }

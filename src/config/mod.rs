@@ -9,6 +9,7 @@
 
 mod error;
 mod findings;
+mod foreign;
 mod guards;
 mod listen;
 mod policies;
@@ -48,12 +49,8 @@ pub struct Config {
     pub installation: String,
     /// The limits that guards compare with.
     pub limits: GuardLimits,
-    /// Which part of the newest revision's pods must fail, in percent (1 to 100). Not enforced yet.
-    pub failing_share_percent: u8,
     /// How many writes all workloads together may see in a time. Not enforced yet.
     pub budget: Budget,
-    /// From how many failing workloads on it is a storm. Not enforced yet.
-    pub storm: Storm,
     /// How long closed incidents stay. Not enforced yet.
     pub retention: Retention,
     /// How long a person may take to approve. Not enforced yet.
@@ -108,15 +105,6 @@ pub struct Budget {
     pub actions: u32,
     /// In this time.
     pub per: SignedDuration,
-}
-
-/// `guards.storm:`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Storm {
-    /// So many workloads.
-    pub workloads: u32,
-    /// Failing within this time.
-    pub within: SignedDuration,
 }
 
 /// `retention:`

@@ -2,7 +2,8 @@
 
 use super::error::nearest;
 use super::findings::{Findings, is_label, place};
-use super::raw::{List, RawForeign, RawMatch, RawPolicy, Text};
+use super::foreign::foreign;
+use super::raw::{List, RawMatch, RawPolicy, Text};
 use super::validate::{mode, namespace_in_scope};
 use super::{remedies, verify};
 use crate::domain::diagnosis::Cause;
@@ -11,13 +12,9 @@ use crate::domain::workload::WorkloadKind;
 use serde_saphyr::{Location, Spanned};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The causes that the diagnosis of this version finds; every other failure is `Unknown` to it, and held.
-const DIAGNOSED: [Cause; 4] = [
-    Cause::ImageNotFound,
-    Cause::InvalidImageName,
-    Cause::CrashOnStart,
-    Cause::WasHealthy,
-];
+/// The causes that no container's entry has: such a policy would never apply. `NoRecentRollout` is told by the guard of that name, whatever the
+/// cause; a `RegistryOutage` stands beside the entries of all workloads that share it.
+const NOT_DIAGNOSED: [Cause; 2] = [Cause::NoRecentRollout, Cause::RegistryOutage];
 
 /// What people are paged for, and the cause that is meant: a waiting reason says that something fails, a cause why.
 const SYMPTOMS: [(&str, &str); 8] = [
@@ -88,9 +85,7 @@ fn policy(
         at,
     );
     let verify = verify::verify(findings, &format!("{path}.verify"), raw.verify.as_ref());
-    if let Some(raw) = &raw.foreign {
-        foreign(findings, &format!("{path}.foreign"), raw);
-    }
+    let foreign = foreign(findings, &format!("{path}.foreign"), raw.foreign.as_ref());
     let mode = raw
         .mode
         .as_ref()
@@ -101,6 +96,7 @@ fn policy(
         causes,
         remedies,
         verify,
+        foreign,
         mode,
     }
 }
@@ -204,7 +200,7 @@ fn causes(findings: &mut Findings<'_>, path: &str, list: Option<&List>) -> Optio
     let causes = findings.restricting(path, list, cause)?;
     let missing: Vec<&str> = causes
         .iter()
-        .filter(|cause| !DIAGNOSED.contains(cause))
+        .filter(|cause| NOT_DIAGNOSED.contains(cause))
         .map(|cause| cause.as_str())
         .collect();
     if let (Some(list), false) = (list, missing.is_empty()) {
@@ -259,26 +255,4 @@ fn cause(findings: &mut Findings<'_>, path: &str, text: &Text) -> Option<Cause> 
             None
         }
     }
-}
-
-/// `foreign:` says what to do where another program owns the template. Its words are checked; until it is enforced, such workloads are
-/// not told from others.
-fn foreign(findings: &mut Findings<'_>, path: &str, raw: &Spanned<RawForeign>) {
-    let words = ["refuse", "once", "propose", "act"].map(|word| (word, ()));
-    let keys = [("default", &raw.value.default), ("helm", &raw.value.helm)];
-    for (key, text) in keys {
-        if let Some(text) = text {
-            findings.word(
-                &format!("{path}.{key}"),
-                text,
-                "an answer to a foreign owner",
-                &words,
-            );
-        }
-    }
-    findings.not_enforced(
-        path,
-        raw.defined,
-        "who else owns a template is not looked at yet: keep workloads of Flux, Argo CD and the like out of scope",
-    );
 }

@@ -116,7 +116,7 @@ raw_struct!(
         causes: List,
         remedies: Spanned<Vec<Spanned<RawRemedy>>>,
         verify: RawVerify,
-        foreign: Spanned<RawForeign>,
+        foreign: RawForeign,
         mode: Text,
     }
     required { name: Text, }

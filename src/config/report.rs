@@ -2,7 +2,7 @@
 
 use super::error::{counted, printable, wrapped};
 use super::{Config, ConfigError, WebhookAuth};
-use crate::domain::policy::{HttpProbe, Match, PinFrom, Policy, RemedySpec, UndoTo};
+use crate::domain::policy::{Foreign, HttpProbe, Match, PinFrom, Policy, RemedySpec, UndoTo};
 use crate::domain::time::human;
 
 /// The exit code of a configuration that is fine.
@@ -134,6 +134,11 @@ fn policy(policy: &Policy) -> Vec<String> {
     lines.push(row("covers", &covers(&policy.matches)));
     lines.push(row("causes", &causes));
     lines.push(row("remedies", &remedies.join(", then ")));
+    if policy.foreign != Foreign::default() {
+        let Foreign { default, helm } = policy.foreign;
+        let foreign = format!("{}, Helm's: {}", default.as_str(), helm.as_str());
+        lines.push(row("foreign", &foreign));
+    }
     lines.push(row("verify", &verify));
     lines
 }

@@ -1,8 +1,10 @@
 //! What a person could do now: commands that are ready to be run, and the words that would let Ripcord do it.
 
+mod foreign;
+
 use super::mode::wishes;
 use crate::domain::case::{Case, PolicyChoice};
-use crate::domain::diagnosis::{Cause, Entry};
+use crate::domain::diagnosis::{Cause, Entry, Helps};
 use crate::domain::plan::{Plan, Refusal, Target};
 use crate::domain::policy::Mode;
 use crate::domain::verdict::{Decision, Reason, Verdict};
@@ -29,8 +31,17 @@ pub fn next_steps(
     {
         steps.push(by_hand(plan));
     }
+    if may_help(verdict.reason) || verdict.reason == Reason::ForeignOwner {
+        steps.extend(foreign::helm_rollback(case));
+    }
     steps.extend(what_allows_it(case, verdict));
     steps.extend(looking(case));
+    let entries = &case.diagnosis.entries;
+    steps.extend(
+        entries
+            .iter()
+            .filter_map(|entry| looking_around(case, entry.cause)),
+    );
     let mut seen = BTreeSet::new();
     steps.retain(|step| seen.insert(step.clone()));
     steps.truncate(LIMIT);
@@ -41,12 +52,14 @@ pub fn next_steps(
 fn may_help(reason: Reason) -> bool {
     !matches!(
         reason,
-        Reason::OlderRevision
+        Reason::ForeignOwner
+            | Reason::OlderRevision
             | Reason::NoRecentRollout
             | Reason::NotFailing
             | Reason::CauseNotAllowed
             | Reason::OtherContainerFails
             | Reason::Quarantined
+            | Reason::Storm
             | Reason::TargetFailed
     )
 }
@@ -97,6 +110,7 @@ fn what_allows_it(case: &Case, verdict: &Verdict) -> Vec<String> {
         }
         Reason::Clear | Reason::OptedOut => mode_words(case),
         Reason::RolloutPaused => vec![format!("{kubectl} rollout resume {workload}")],
+        Reason::ForeignOwner => foreign::about_owners(case),
         Reason::NoPolicy => vec![format!(
             "add a policy whose `match:` fits {} {} in {} to Ripcord's configuration",
             workload.kind, workload.name, workload.namespace
@@ -109,6 +123,12 @@ fn what_allows_it(case: &Case, verdict: &Verdict) -> Vec<String> {
         Reason::NoTarget | Reason::Quarantined | Reason::OlderRevision | Reason::NoRecentRollout => {
             vec![format!("{kubectl} rollout history {workload}")]
         }
+        Reason::ChangedByOther => vec![format!(
+            "{kubectl} get {workload} -o yaml --show-managed-fields | grep -E 'manager:|time:'  # who writes it"
+        )],
+        Reason::Storm => vec![
+            "kubectl get incidents -A  # what they have in common: a node, a registry, a service".to_owned(),
+        ],
         Reason::CoolingDown => vec![
             "wait until the cooldown is over; `guards.cooldown` in Ripcord's configuration sets it".to_owned(),
         ],
@@ -120,6 +140,7 @@ fn what_allows_it(case: &Case, verdict: &Verdict) -> Vec<String> {
         Reason::Unavailable
         | Reason::NotFailing
         | Reason::Dwelling
+        | Reason::PartlyHealthy
         | Reason::OtherContainerFails
         | Reason::ActionFailed
         | Reason::VerifyTimedOut
@@ -158,10 +179,9 @@ fn causes_words(case: &Case) -> Vec<String> {
         .diagnosis
         .entries
         .iter()
-        .map(|entry| entry.cause)
-        // Who allows what nobody understands takes the guard away.
-        .filter(|cause| *cause != Cause::Unknown)
-        .map(Cause::as_str)
+        // Who allows what nobody understands takes the guard away; and where going back can't help, no policy would.
+        .filter(|entry| entry.cause != Cause::Unknown && entry.rollback_helps != Helps::No)
+        .map(|entry| entry.cause.as_str())
         .collect();
     let causes = causes.into_iter().collect::<Vec<_>>().join(", ");
     match &case.policy {
@@ -181,6 +201,47 @@ fn has_crashed(case: &Case, entry: &Entry, pod: &str) -> bool {
     pods.filter(|known| known.name == pod)
         .flat_map(|known| &known.containers)
         .any(|known| known.name == entry.container && known.newest_termination().is_some())
+}
+
+/// Where else to look for a cause that the pods alone don't show.
+fn looking_around(case: &Case, cause: Cause) -> Option<String> {
+    let kubectl = kubectl(case);
+    match cause {
+        Cause::ConfigMissing => Some(format!("{kubectl} get configmaps,secrets")),
+        Cause::MountMissing => Some(format!(
+            "{kubectl} get persistentvolumeclaims,configmaps,secrets"
+        )),
+        Cause::Quota => Some(format!("{kubectl} describe resourcequotas,limitranges")),
+        Cause::Unschedulable => {
+            Some("kubectl describe nodes | grep -A8 'Allocated resources'".to_owned())
+        }
+        Cause::ConfigChanged => Some(format!(
+            "{kubectl} get configmaps,secrets -o 'custom-columns=KIND:.kind,NAME:.metadata.name,CHANGED:.metadata.managedFields[*].time'"
+        )),
+        Cause::NodeTrouble => Some("kubectl get nodes".to_owned()),
+        Cause::WrongPlatform => Some("kubectl get nodes -L kubernetes.io/arch".to_owned()),
+        Cause::RegistryRateLimited => Some("kubectl get pods -A | grep ImagePull".to_owned()),
+        Cause::RegistryUnreachable => {
+            Some("kubectl get pods -A -o wide | grep ImagePull".to_owned())
+        }
+        Cause::ImageAccessDenied => Some(format!(
+            "{kubectl} get secrets --field-selector type=kubernetes.io/dockerconfigjson"
+        )),
+        Cause::ImageNotFound
+        | Cause::InvalidImageName
+        | Cause::NeverPull
+        | Cause::CrashOnStart
+        | Cause::StartError
+        | Cause::OutOfMemory
+        | Cause::ProbeKilled
+        | Cause::ExitedZero
+        | Cause::InitFailed
+        | Cause::OlderRevisionFailsToo
+        | Cause::WasHealthy
+        | Cause::NoRecentRollout
+        | Cause::RegistryOutage
+        | Cause::Unknown => None,
+    }
 }
 
 /// Where to look: the failing pods, and the last words of those that ran.

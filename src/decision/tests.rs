@@ -3,11 +3,12 @@ use crate::domain::case::PolicyChoice;
 use crate::domain::evidence::Evidence;
 use crate::domain::identity::RevisionName;
 use crate::domain::observed::Observed;
-use crate::domain::policy::{Mode, RemedySpec, UndoTo};
+use crate::domain::owners::{Mark, Owner, Owners, Program, Reverts};
+use crate::domain::policy::{Mode, OnForeign, RemedySpec, UndoTo};
 use crate::domain::workload::MODE_ANNOTATION;
 use crate::remedy;
 use crate::remedy::test_support::{
-    BAD, GOOD, GOOD_IMAGE, allow, at, broken_web, change_newest, entry, failed_step,
+    BAD, GOOD, GOOD_IMAGE, allow, at, broken_web, change_newest, change_policy, entry, failed_step,
     newest_and_older, past, past_failure, pin, policy, serve, undo, workload,
 };
 use proptest::prelude::*;
@@ -41,6 +42,10 @@ fn one_case_for_each_reason() -> Vec<(Reason, Case)> {
             changed(|case| workload(case).spec["paused"] = true.into()),
         ),
         (
+            Reason::ForeignOwner,
+            changed(|case| case.evidence.owners = Observed::Unavailable("no labels".into())),
+        ),
+        (
             Reason::NoPolicy,
             changed(|case| case.policy = PolicyChoice::NoMatch),
         ),
@@ -59,6 +64,10 @@ fn one_case_for_each_reason() -> Vec<(Reason, Case)> {
         (
             Reason::Dwelling,
             changed(|case| case.incident.opened_at = case.now),
+        ),
+        (
+            Reason::PartlyHealthy,
+            changed(|case| case.diagnosis.entries[0].pods.clear()),
         ),
         (
             Reason::CauseNotAllowed,
@@ -100,8 +109,16 @@ fn one_case_for_each_reason() -> Vec<(Reason, Case)> {
             changed(|case| case.evidence.past = Observed::Known(vec![past_failure(GOOD)])),
         ),
         (
+            Reason::ChangedByOther,
+            changed(|case| case.evidence.past = Observed::Known(vec![past("a", BAD, &[-600])])),
+        ),
+        (
             Reason::CoolingDown,
             changed(|case| case.evidence.past = Observed::Known(vec![past("a", GOOD, &[-60])])),
+        ),
+        (
+            Reason::Storm,
+            changed(|case| case.open = Observed::Unavailable("not listed yet".into())),
         ),
     ]
 }
@@ -138,7 +155,7 @@ fn every_guard_is_recorded_after_the_first_refusal_too() {
     });
     let verdict = after_dry_run(&case);
     assert_eq!(verdict.reason, Reason::NotInScope);
-    assert_eq!(verdict.guards.len(), 17);
+    assert_eq!(verdict.guards.len(), 21);
     let refusing: Vec<Reason> = verdict
         .guards
         .iter()
@@ -424,6 +441,38 @@ fn in_general(step: &str) -> String {
         })
 }
 
+/// A case that each program holds. Helm does only where the policy says so.
+fn foreign_owners() -> impl Iterator<Item = Case> {
+    let controller = Program::Controller {
+        kind: "KIND".to_owned(),
+        group: String::new(),
+    };
+    let programs = [
+        Program::ArgoCd,
+        Program::FluxKustomization,
+        Program::FluxHelmRelease,
+        Program::Helm,
+        Program::ArgoRollouts,
+        Program::Flagger,
+        controller,
+    ];
+    programs.into_iter().map(|program| {
+        changed(|case| {
+            change_policy(case, |policy| policy.foreign.helm = OnForeign::Refuse);
+            case.evidence.owners = Observed::Known(Owners {
+                programs: vec![Owner {
+                    program,
+                    name: "NAME".to_owned(),
+                    mark: Mark::OwnerReference,
+                    reverts: Reverts::Unknown,
+                    suspended_by: None,
+                }],
+                template: Observed::Known(vec![]),
+            });
+        })
+    })
+}
+
 #[test]
 fn every_next_step_is_in_the_runbook_word_for_word() {
     let runbook = include_str!("../../deploy/runbook.md");
@@ -433,10 +482,12 @@ fn every_next_step_is_in_the_runbook_word_for_word() {
     });
     workload(&mut modes).annotations =
         Some([(MODE_ANNOTATION.to_owned(), "off".to_owned())].into());
+    let owned = foreign_owners().map(|case| (Reason::ForeignOwner, case));
     let mut compared = 0;
     for (reason, case) in one_case_for_each_reason()
         .into_iter()
         .chain([(Reason::OptedOut, modes)])
+        .chain(owned)
     {
         let section = runbook.split_once(&format!("### {reason}\n")).unwrap().1;
         let section = section.split("\n### ").next().unwrap();
@@ -452,4 +503,30 @@ fn every_next_step_is_in_the_runbook_word_for_word() {
         }
     }
     assert!(compared > 20, "only {compared} steps");
+}
+
+#[test]
+fn where_to_look_for_a_cause_is_in_its_section_of_the_runbook() {
+    use crate::domain::diagnosis::Cause;
+    let runbook = include_str!("../../deploy/runbook.md");
+    let mut compared = 0;
+    for cause in Cause::ALL {
+        let case = changed(|case| case.diagnosis.entries = vec![entry("web", cause)]);
+        let section = runbook.split_once(&format!("### {cause}\n")).unwrap().1;
+        let section = section.split("\n### ").next().unwrap();
+        let steps = next_steps(
+            &case,
+            remedy::propose(&case).as_ref(),
+            &after_dry_run(&case),
+        );
+        for step in steps
+            .iter()
+            .filter(|step| step.contains(" get ") || step.contains("describe"))
+        {
+            let step = in_general(step);
+            assert!(section.contains(&step), "{cause}: {step}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 24, "only {compared} steps");
 }

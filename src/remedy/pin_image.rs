@@ -14,10 +14,19 @@ use serde_json::Value;
 /// Its name in configurations, records and metrics.
 pub const NAME: &str = "pinImage";
 
+/// What another image of a known-good reference cures. Not an image that may not be had or of whose registry nothing is known: the owner's
+/// image is most often of the same one. Not what the program, its configuration or the cluster does.
+const CURED_BY_AN_IMAGE: [Cause; 3] = [
+    Cause::ImageNotFound,
+    Cause::InvalidImageName,
+    Cause::WrongPlatform,
+];
+
 /// What people read about it.
 pub const HELP: &str = "\
 When it helps
-  A container's image does not exist (ImageNotFound) or its name does not parse (InvalidImageName), and the owner knows a good one.
+  A container's image does not exist (ImageNotFound), its name does not parse (InvalidImageName), or it is not for the node's platform
+  (WrongPlatform), and the owner knows a good one.
 What it changes
   The image of that one container in the Deployment's pod template. Nothing else, imagePullPolicy neither.
 How it is undone
@@ -120,8 +129,7 @@ fn check_cause(case: &Case, container: &str) -> Result<(), Refusal> {
         .entries
         .iter()
         .filter(|entry| entry.container == container);
-    let blames_image =
-        |entry: &Entry| matches!(entry.cause, Cause::ImageNotFound | Cause::InvalidImageName);
+    let blames_image = |entry: &Entry| CURED_BY_AN_IMAGE.contains(&entry.cause);
     let Some(first) = entries.next() else {
         return no_target(format!("container {container} does not fail"));
     };
@@ -132,8 +140,9 @@ fn check_cause(case: &Case, container: &str) -> Result<(), Refusal> {
     {
         None => Ok(()),
         Some(entry) => no_target(format!(
-            "container {container} fails with {}, which another image is not known to cure: only ImageNotFound and InvalidImageName are",
-            entry.cause
+            "container {container} fails with {}, which another image is not known to cure: only {} are",
+            entry.cause,
+            CURED_BY_AN_IMAGE.map(Cause::as_str).join(", ")
         )),
     }
 }

@@ -4,7 +4,7 @@ use crate::domain::case::Case;
 use crate::domain::evidence::HealthHistory;
 use crate::domain::observed::Observed;
 use crate::domain::time::{human, since};
-use crate::domain::workload::{Container, ContainerState, Pod, Revision};
+use crate::domain::workload::{Container, ContainerState, Pod, Revision, WorkloadKind};
 use crate::planted::{self, Bug};
 use jiff::{SignedDuration, Timestamp};
 
@@ -64,15 +64,11 @@ fn live(case: &Case, revision: &Revision) -> Proof {
             return Proof::Unavailable(format!("pods could not be read ({why})"));
         }
     };
-    let wanted = revision.replicas_wanted;
-    if wanted <= 0 {
-        return Proof::Not("it is asked for no pods now".to_owned());
-    }
-    // A pod that is being deleted proves nothing, neither for nor against: only those that stay are counted.
-    let staying: Vec<&Pod> = pods
-        .iter()
-        .filter(|pod| pod.revision == revision.name && !pod.deleting)
-        .collect();
+    let wanted = match wanted(case, revision, pods) {
+        Ok(wanted) => wanted,
+        Err(proof) => return proof,
+    };
+    let staying = staying(pods, revision);
     let counted = i64::try_from(staying.len()).unwrap_or(i64::MAX);
     let steady: Vec<Timestamp> = staying.iter().filter_map(|pod| steady_since(pod)).collect();
     let ready = i64::try_from(steady.len()).unwrap_or(i64::MAX);
@@ -101,21 +97,49 @@ fn live(case: &Case, revision: &Revision) -> Proof {
     }
 }
 
+/// The revision's pods. One that is being deleted proves nothing, neither for nor against: only those that stay are counted.
+fn staying<'a>(pods: &'a [Pod], revision: &Revision) -> Vec<&'a Pod> {
+    let own = pods.iter().filter(|pod| pod.revision == revision.name);
+    own.filter(|pod| !pod.deleting).collect()
+}
+
+/// How many pods the revision must have to be whole. A ReplicaSet is asked for a number of its own. A StatefulSet's or DaemonSet's revision is not: it is
+/// whole only where every pod is of it, and never while part of them are of another one, however long those that still run it have been ready.
+fn wanted(case: &Case, revision: &Revision, pods: &[Pod]) -> Result<i64, Proof> {
+    let wanted = match (case.workload.kind, case.workload()) {
+        (WorkloadKind::Deployment, _) => revision.replicas_wanted,
+        (_, Some(workload)) => workload.replicas_wanted(),
+        (_, None) => {
+            let why = "how many pods there should be could not be read";
+            return Err(Proof::Unavailable(why.to_owned()));
+        }
+    };
+    if wanted <= 0 {
+        return Err(Proof::Not("it is asked for no pods now".to_owned()));
+    }
+    let of_another = |pod: &Pod| !pod.deleting && pod.revision != revision.name;
+    if case.workload.kind != WorkloadKind::Deployment && pods.iter().any(of_another) {
+        let own = staying(pods, revision).len();
+        return Err(Proof::Not(format!(
+            "{own} of {wanted} pods are of it now, and all would have to be"
+        )));
+    }
+    Ok(wanted)
+}
+
 /// A revision that serves now (a rolling update keeps it until the new pods are ready) and has a pod that is not Ready: whatever ails it, a database
 /// that is away perhaps, may ail the newest one too, and going back would not help. That may pass, so it is looked at again.
 fn doubted_by_the_present(case: &Case, revision: &Revision) -> Option<Proof> {
     /// About as long as a pod takes to start or an endpoint to come back.
     const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
-    let pods = case.evidence.pods.known()?;
-    let staying: Vec<&Pod> = pods
-        .iter()
-        .filter(|pod| pod.revision == revision.name && !pod.deleting)
-        .collect();
+    let staying = staying(case.evidence.pods.known()?, revision);
     let ready = staying
         .iter()
         .filter(|pod| pod.ready_since.is_some())
         .count();
-    (revision.replicas_wanted > 0 && ready < staying.len()).then(|| Proof::NotYet {
+    // A ReplicaSet that is asked for none has only pods that go; the other kinds' pods go one by one.
+    let serves = revision.replicas_wanted > 0 || case.workload.kind != WorkloadKind::Deployment;
+    (serves && ready < staying.len()).then(|| Proof::NotYet {
         look_again_at: case.now.checked_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX),
         text: format!(
             "healthy in Prometheus' history, but only {ready} of {} pods are ready now",
@@ -168,6 +192,10 @@ fn remembered(case: &Case, revision: &Revision) -> Proof {
 const NO_HISTORY: &str = "Prometheus remembers no healthy moment of it";
 
 fn weigh(history: &HealthHistory, needed: SignedDuration) -> Proof {
+    // Waiting would not help: it is as little known in an hour.
+    if let Some(why) = &history.unknown {
+        return Proof::Not(format!("Prometheus' history can't tell it: {why}"));
+    }
     let Some(stretch) = history.longest else {
         return Proof::Not(NO_HISTORY.to_owned());
     };
@@ -220,6 +248,7 @@ mod tests {
             exit_code: 1,
             started: None,
             finished: second.map(at),
+            message: String::new(),
         }
     }
 
@@ -341,5 +370,83 @@ mod tests {
         let mut case = test_support::broken_web();
         case.diagnosis.older_failing = vec![crate::domain::identity::RevisionName::new(GOOD)];
         assert_eq!(judge(&case), Proof::Not("its pods fail now".into()));
+    }
+
+    /// The good revision of a StatefulSet or a DaemonSet that wants so many pods, so many of which are still of it and have been ready for an hour.
+    fn of_set(kind: WorkloadKind, wanted: i64, own: i64) -> Case {
+        let mut case = test_support::broken_web();
+        case.workload.kind = kind;
+        test_support::workload(&mut case).spec["replicas"] = wanted.into();
+        test_support::serve(&mut case, GOOD, own, 3600);
+        test_support::newest_and_older(&mut case).1[0].replicas_wanted = 0;
+        case.evidence.history = Observed::Known(history(&[]));
+        case
+    }
+
+    const SETS: [WorkloadKind; 2] = [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet];
+
+    fn without_newest_pods(case: &mut Case) {
+        let Observed::Known(pods) = &mut case.evidence.pods else {
+            panic!("no pods")
+        };
+        pods.retain(|pod| pod.revision.as_str() == GOOD);
+    }
+
+    #[test]
+    fn ordinals_that_still_run_it_do_not_make_a_revision_whole() {
+        for kind in SETS {
+            let mut case = of_set(kind, 3, 2);
+            assert!(
+                matches!(judge(&case), Proof::Not(text) if text.starts_with("2 of 3 pods are of it now"))
+            );
+            // Not even where the newest one's pods are gone and have not been made again.
+            without_newest_pods(&mut case);
+            assert!(
+                matches!(judge(&case), Proof::Not(text) if text.starts_with("2 of 3 pods are ready now"))
+            );
+            // As many as are wanted, and one of another revision beside them.
+            let case = of_set(kind, 3, 3);
+            assert!(matches!(judge(&case), Proof::Not(text) if text.starts_with("3 of 3 pods")));
+        }
+    }
+
+    #[test]
+    fn how_many_there_should_be_is_not_guessed() {
+        let mut case = of_set(WorkloadKind::DaemonSet, 1, 1);
+        without_newest_pods(&mut case);
+        case.evidence.workload = Observed::Unavailable("503".into());
+        assert!(matches!(judge(&case), Proof::Unavailable(_)));
+    }
+
+    #[test]
+    fn a_revision_that_every_pod_of_a_set_is_of_is_whole() {
+        for kind in SETS {
+            let mut case = of_set(kind, 2, 2);
+            without_newest_pods(&mut case);
+            assert!(matches!(judge(&case), Proof::Proven(text) if text.contains("2 of 2 pods")));
+        }
+    }
+
+    #[test]
+    fn history_decides_for_a_set_whose_pods_are_of_two_revisions_unless_one_of_its_own_is_not_ready()
+     {
+        let mut case = of_set(WorkloadKind::StatefulSet, 3, 2);
+        case.evidence.history = Observed::Known(history(&[(GOOD, minutes(60))]));
+        assert!(matches!(judge(&case), Proof::Proven(text) if text.contains("history")));
+        first_pod(&mut case).ready_since = None;
+        assert!(matches!(judge(&case), Proof::NotYet { text, .. } if text.contains("1 of 2 pods")));
+    }
+
+    #[test]
+    fn a_history_that_can_t_be_told_proves_nothing_and_says_so() {
+        let mut case = test_support::broken_web();
+        let untold = HealthHistory {
+            unknown: Some("it has the images of revision x".into()),
+            ..minutes(60)
+        };
+        case.evidence.history = Observed::Known(history(&[(GOOD, untold)]));
+        assert!(
+            matches!(judge(&case), Proof::Not(text) if text.contains("can't tell it: it has the images of revision x"))
+        );
     }
 }

@@ -89,10 +89,16 @@ fn newest_first(older: &[Revision], most: usize) -> Vec<&Revision> {
     sorted
 }
 
+/// Whether it differs in what fails, and is one that the diagnosis thinks a cure, where it restricts them.
 fn differs(case: &Case, ground: &Ground<'_>, revision: &Revision) -> bool {
-    case.diagnosis.entries.iter().any(|entry| {
+    let entries = &case.diagnosis.entries;
+    let changes = entries.iter().any(|entry| {
         template::changes_what_fails(entry, ground.workload.template(), &revision.template)
-    })
+    });
+    changes
+        && entries
+            .iter()
+            .all(|entry| entry.may_be_cured_by(&revision.name))
 }
 
 /// The newest that is proven. A newer candidate that lacks only time, or that can't be judged now, ends the search: going further back

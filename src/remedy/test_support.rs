@@ -14,8 +14,9 @@ use crate::domain::evidence::{
 use crate::domain::identity::{ActionId, IncidentName, RevisionName, TemplateHash, Uid};
 use crate::domain::image::ImageRef;
 use crate::domain::observed::Observed;
+use crate::domain::owners::Owners;
 use crate::domain::policy::{
-    GuardLimits, Match, Mode, PinFrom, PinImage, Policy, RemedySpec, RolloutUndo, UndoTo,
+    Foreign, GuardLimits, Match, Mode, PinFrom, PinImage, Policy, RemedySpec, RolloutUndo, UndoTo,
     VerifySpec,
 };
 use crate::domain::workload::{
@@ -80,6 +81,7 @@ pub(crate) fn entry(container: &str, cause: Cause) -> Entry {
         facts: vec![],
         pods: vec!["lab30-web-bad-x".to_owned()],
         longest_run_seconds: 0,
+        cured_by: None,
     }
 }
 
@@ -115,6 +117,7 @@ pub(crate) fn policy(remedies: Vec<RemedySpec>) -> Policy {
             soak: seconds(30),
             http: None,
         },
+        foreign: Foreign::default(),
         mode: None,
     }
 }
@@ -187,6 +190,7 @@ pub(crate) fn broken_web() -> Case {
             newest: Some(RevisionName::new(BAD)),
             entries: vec![entry("web", Cause::ImageNotFound)],
             older_failing: vec![],
+            shared: None,
             pending: vec![],
         },
         policy: PolicyChoice::Chosen(Box::new(policy(vec![undo(UndoTo::Proven)]))),
@@ -194,12 +198,16 @@ pub(crate) fn broken_web() -> Case {
             recent_rollout: seconds(7200),
             dwell: seconds(10),
             proven_for: seconds(120),
+            failing_share_percent: 50,
             min_crashes: 3,
             cooldown: seconds(900),
             steps: 2,
+            storm_workloads: 5,
+            storm_within: seconds(600),
         },
         mode: Mode::Enforce,
         scope: BTreeSet::from([NAMESPACE.to_owned()]),
+        open: Observed::Known(vec![]),
     }
 }
 
@@ -214,12 +222,18 @@ fn evidence(reference: WorkloadRef) -> Evidence {
         annotations: None,
         spec: json!({"replicas": 1, "template": template(BAD_IMAGE)}),
         counts: ReplicaCounts::default(),
+        owner_references: serde_json::Value::Null,
+        replica_failure: None,
     };
     let mut newest = revision(BAD, 2, template(BAD_IMAGE));
     newest.replicas_wanted = 1;
     Evidence {
         gathered_at: at(0),
         workload: Observed::Known(workload),
+        owners: Observed::Known(Owners {
+            programs: vec![],
+            template: Observed::Known(vec![]),
+        }),
         revisions: Observed::Known(Revisions {
             newest: Some(newest),
             older: vec![revision(GOOD, 1, template(GOOD_IMAGE))],
@@ -237,6 +251,7 @@ fn evidence(reference: WorkloadRef) -> Evidence {
         rolled_out_at: Observed::Known(at(-300)),
         past: Observed::Known(vec![]),
         namespace_mode: Observed::Absent,
+        around: crate::domain::surroundings::Surroundings::quiet(),
         memory: Memory::default(),
     }
 }

@@ -383,7 +383,10 @@ mod tests {
                 updated: wanted,
                 ready,
                 available: ready,
+                desired: None,
             },
+            owner_references: serde_json::Value::Null,
+            replica_failure: None,
         }
     }
 

@@ -64,6 +64,7 @@ fn a_wrong_value_is_refused_at_its_place_with_a_suggestion() {
         ("guards: {failingShare: 150%}".into(), "6:24 guards.failingShare", &["`1%` to `100%`"]),
         ("guards: {failingShare: 0%}".into(), "6:24 guards.failingShare", &["`1%` to `100%`"]),
         ("guards: {budget: {actions: 0, per: 1h}}".into(), "6:28 guards.budget.actions", &["dry-run"]),
+        ("guards: {storm: {workloads: 1, within: 1m}}".into(), "6:29 guards.storm.workloads", &["no storm"]),
         ("guards: {storm: {workloads: 5, within: 0s}}".into(), "6:40 guards.storm.within", &["zero"]),
         ("retention: {closed: never}".into(), "6:21 retention.closed", &["not a duration"]),
         ("retention: {perWorkload: 0}".into(), "6:26 retention.perWorkload", &["must stay"]),

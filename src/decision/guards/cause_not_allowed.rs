@@ -9,12 +9,18 @@ pub(super) fn check(question: &Question<'_>) -> Finding {
     let entries = &question.case.diagnosis.entries;
     let blame = |entry: &Entry| {
         format!(
-            "container {} fails with {}: {}",
-            entry.container, entry.cause, entry.because
+            "{} fails with {}: {}",
+            entry.subject(),
+            entry.cause,
+            entry.because
         )
     };
     if let Some(why) = unread(question, entries) {
         return question.away(format!("the cause may show once this is read: {why}"));
+    }
+    if let Some(shared) = &question.case.diagnosis.shared {
+        let causes = entries.iter().map(blame).collect::<Vec<_>>().join("; ");
+        return question.stuck(format!("{}: {}; {causes}", shared.cause, shared.because));
     }
     let policy = match &question.case.policy {
         PolicyChoice::Chosen(policy) => policy,
@@ -64,7 +70,10 @@ fn unread<'a>(question: &'a Question<'_>, entries: &[Entry]) -> Option<&'a str> 
     let unread = evidence
         .events
         .unavailable()
-        .or_else(|| evidence.history.unavailable());
+        .or_else(|| evidence.history.unavailable())
+        .or_else(|| evidence.around.config.unavailable())
+        .or_else(|| evidence.around.nodes.unavailable())
+        .or_else(|| evidence.around.pulls.unavailable());
     unread.filter(|_| in_doubt)
 }
 
@@ -97,6 +106,21 @@ mod tests {
     }
 
     #[test]
+    fn holds_under_a_shared_cause_and_names_it_first() {
+        let mut case = broken_web();
+        case.diagnosis.shared = Some(crate::domain::diagnosis::SharedCause {
+            cause: Cause::RegistryOutage,
+            because: "others can't pull either".to_owned(),
+        });
+        let (outcome_now, text) = ask(CauseNotAllowed, &case);
+        assert_eq!(outcome_now, Outcome::Hold);
+        assert!(
+            text.starts_with("RegistryOutage: others can't pull either; "),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn holds_a_cause_that_is_not_covered_and_names_it() {
         let mut case = broken_web();
         case.diagnosis
@@ -115,6 +139,14 @@ mod tests {
             case.policy = choice;
             assert_eq!(outcome(CauseNotAllowed, &case), Outcome::Hold);
         }
+    }
+
+    #[test]
+    fn where_no_pod_can_be_made_no_container_is_named() {
+        let mut case = broken_web();
+        case.diagnosis.entries = vec![entry("", Cause::Quota)];
+        let (_, text) = ask(CauseNotAllowed, &case);
+        assert!(text.contains("every pod fails with Quota: "), "{text}");
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //! A guard whose facts can't be read waits: it never passes for lack of knowledge.
 
 mod cause_not_allowed;
+mod changed_by_other;
 mod cooling_down;
 mod dry_run_refused;
 mod dwelling;
+mod foreign_owner;
 mod no_policy;
 mod no_recent_rollout;
 mod no_target;
@@ -13,9 +15,11 @@ mod not_in_scope;
 mod older_revision;
 mod opted_out;
 mod other_container_fails;
+mod partly_healthy;
 mod quarantined;
 mod rollout_paused;
 mod steps_spent;
+mod storm;
 mod target_unproven;
 mod unavailable;
 
@@ -44,23 +48,27 @@ struct Finding {
 type Guard = (Reason, fn(&Question<'_>) -> Finding);
 
 /// Scope and the owner's word first, then what fails, then the plan, and last what costs a request.
-const ORDER: [Guard; 17] = [
+const ORDER: [Guard; 21] = [
     (Reason::Unavailable, unavailable::check),
     (Reason::NotInScope, not_in_scope::check),
     (Reason::OptedOut, opted_out::check),
     (Reason::RolloutPaused, rollout_paused::check),
+    (Reason::ForeignOwner, foreign_owner::check),
     (Reason::NoPolicy, no_policy::check),
     (Reason::OlderRevision, older_revision::check),
     (Reason::NoRecentRollout, no_recent_rollout::check),
     (Reason::NotFailing, not_failing::check),
     (Reason::Dwelling, dwelling::check),
+    (Reason::PartlyHealthy, partly_healthy::check),
     (Reason::CauseNotAllowed, cause_not_allowed::check),
     (Reason::OtherContainerFails, other_container_fails::check),
     (Reason::StepsSpent, steps_spent::check),
     (Reason::TargetUnproven, target_unproven::check),
     (Reason::NoTarget, no_target::check),
     (Reason::Quarantined, quarantined::check),
+    (Reason::ChangedByOther, changed_by_other::check),
     (Reason::CoolingDown, cooling_down::check),
+    (Reason::Storm, storm::check),
     (Reason::DryRunRefused, dry_run_refused::check),
 ];
 

@@ -17,7 +17,7 @@ pub(super) fn check(question: &Question<'_>) -> Finding {
             .map(|entry| {
                 format!(
                     "{} ({}, {} pods)",
-                    entry.container,
+                    entry.subject().trim_start_matches("container "),
                     entry.cause,
                     entry.pods.len()
                 )

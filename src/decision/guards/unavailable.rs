@@ -19,12 +19,15 @@ pub(super) fn check(question: &Question<'_>) -> Finding {
         ("its pods", evidence.pods.unavailable()),
         ("Ripcord's own record of it", past),
         ("its namespace", evidence.namespace_mode.unavailable()),
+        ("its past in Prometheus", evidence.history.unavailable()),
     ]
     .into_iter()
     .filter_map(|(what, why)| Some(format!("{what} ({})", why?)))
     .collect();
     if missing.is_empty() {
-        return pass("workload, revisions, pods, namespace and Ripcord's own record were read");
+        return pass(
+            "workload, revisions, pods, namespace, Ripcord's own record and the past in Prometheus were read",
+        );
     }
     question.away(format!("could not be read: {}", missing.join(", ")))
 }
@@ -53,6 +56,7 @@ mod tests {
             without(|evidence| evidence.pods = Observed::Unavailable(away())),
             without(|evidence| evidence.past = Observed::Unavailable(away())),
             without(|evidence| evidence.namespace_mode = Observed::Unavailable(away())),
+            without(|evidence| evidence.history = Observed::Unavailable(away())),
         ] {
             let (outcome, text) = ask(Unavailable, &case);
             assert_eq!(outcome, wait(at(30)));

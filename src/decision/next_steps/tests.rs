@@ -5,8 +5,8 @@ use crate::domain::plan::Rehearsal;
 use crate::domain::workload::Termination;
 use crate::remedy;
 use crate::remedy::test_support::{
-    BAD, GOOD_IMAGE, allow, broken_web, change_policy, entry, failed_step, newest_and_older, past,
-    pin, revision, template, workload,
+    BAD, GOOD, GOOD_IMAGE, allow, broken_web, change_policy, entry, failed_step, newest_and_older,
+    past, pin, revision, template, workload,
 };
 use std::collections::BTreeMap;
 
@@ -73,6 +73,7 @@ fn a_program_that_ran_has_last_words_and_an_image_that_never_came_has_none() {
             exit_code: 1,
             started: None,
             finished: None,
+            message: String::new(),
         });
     }
     says(
@@ -136,6 +137,8 @@ fn every_refusal_has_a_hint() {
     says(&case, "add lab30 to `namespaces:`");
     let mut case = broken_web();
     case.evidence.past = Observed::Known(vec![past("a", BAD, &[-1])]);
+    says(&case, "--show-managed-fields");
+    case.evidence.past = Observed::Known(vec![past("a", GOOD, &[-1])]);
     says(&case, "guards.cooldown");
     case.evidence.past = Observed::Known(vec![]);
     case.evidence.history = Observed::Absent;

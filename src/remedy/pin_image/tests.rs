@@ -45,8 +45,18 @@ fn a_container_that_does_not_fail_or_fails_for_another_reason_is_left_alone() {
         "migrate:2",
         "container migrate does not fail",
     );
-    case.diagnosis.entries = vec![entry("web", Cause::CrashOnStart)];
-    no_target_because(&case, None, GOOD_IMAGE, "fails with CrashOnStart");
+    // Of all causes another image cures three.
+    for cause in Cause::ALL {
+        case.diagnosis.entries = vec![entry("web", cause)];
+        if matches!(
+            cause,
+            Cause::ImageNotFound | Cause::InvalidImageName | Cause::WrongPlatform
+        ) {
+            propose(&case, &spec(None, GOOD_IMAGE)).unwrap();
+        } else {
+            no_target_because(&case, None, GOOD_IMAGE, &format!("fails with {cause}"));
+        }
+    }
 }
 
 #[test]

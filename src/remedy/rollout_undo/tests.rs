@@ -206,3 +206,30 @@ fn other_arguments_are_reason_enough_for_a_crash_and_not_for_an_image() {
     case.diagnosis.entries = vec![entry("web", Cause::CrashOnStart)];
     assert_eq!(goes_to(&case, UndoTo::Proven), GOOD);
 }
+
+#[test]
+fn a_revision_that_the_diagnosis_does_not_think_a_cure_is_passed_over_on_the_owners_word_too() {
+    let mut case = with_second(template("ghcr.io/vlrrbn/lab30-web-metrics:8"));
+    case.evidence.history = Observed::Known(history(&[
+        (GOOD, minutes(9)),
+        ("lab30-web-second", minutes(9)),
+    ]));
+    assert_eq!(goes_to(&case, UndoTo::Proven), "lab30-web-second");
+    case.diagnosis.entries[0].cured_by =
+        Some([crate::domain::identity::RevisionName::new(GOOD)].into());
+    assert_eq!(goes_to(&case, UndoTo::Proven), GOOD);
+    assert_eq!(
+        refused(&case, UndoTo::Previous).reason,
+        RefusalReason::NoTarget
+    );
+    // A second container that any difference cures does not widen it.
+    case.diagnosis
+        .entries
+        .push(entry("web", Cause::CrashOnStart));
+    assert_eq!(goes_to(&case, UndoTo::Proven), GOOD);
+    case.diagnosis.entries[0].cured_by = Some([].into());
+    assert_eq!(
+        refused(&case, UndoTo::Proven).reason,
+        RefusalReason::NoTarget
+    );
+}
