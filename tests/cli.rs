@@ -294,7 +294,10 @@ fn explain_refuses_what_is_no_workload_or_no_incident_and_says_what_is() {
     for (arguments, says) in [
         (vec!["explain"], "TYPE/NAME"),
         (vec!["explain", "web"], "deployment/web"),
-        (vec!["explain", "sts/web"], "yet"),
+        (
+            vec!["explain", "cronjob/web"],
+            "statefulset and daemonset are",
+        ),
         (vec!["explain", "--file", "Cargo.toml"], "no Incident"),
         (vec!["explain", "--file", "nowhere.yaml"], "nowhere.yaml"),
     ] {

@@ -27,7 +27,7 @@ use ripcord::intake::ports::{Delivery, Receipt, Receiver, Unavailable};
 use ripcord::platform::clock::Clock;
 use ripcord::platform::kube::Cluster;
 use ripcord::platform::probe::HttpProber;
-use ripcord::platform::prometheus::PrometheusPort;
+use ripcord::platform::prometheus::{PrometheusPort, Range, Together, Unanswered};
 use ripcord::telemetry::Metrics;
 use ripcord::telemetry::metrics::Build;
 use serde_json::{Value, json};
@@ -82,6 +82,7 @@ impl World {
         let prometheus = Prometheus {
             api: api.clone(),
             away: Arc::default(),
+            hangs: Arc::default(),
             rolled_out,
         };
         Self {
@@ -171,6 +172,22 @@ impl World {
     }
 }
 
+fn about_web(fingerprint: &str, status: AlertStatus) -> AlertSeen {
+    AlertSeen {
+        key: AlertKey {
+            fingerprint: Fingerprint::new(fingerprint),
+            starts_at: "2026-11-23T03:59:00Z".parse().unwrap(),
+        },
+        status,
+        name: format!("Alert{fingerprint}"),
+        namespace: Some("lab30".to_owned()),
+        hint: Hint::Workload {
+            kind: WorkloadKind::Deployment,
+            name: "web".to_owned(),
+        },
+    }
+}
+
 impl Process {
     async fn post(&self, fingerprints: &[&str]) -> Result<Receipt, Unavailable> {
         self.deliver(fingerprints, AlertStatus::Firing).await
@@ -189,22 +206,10 @@ impl Process {
         fingerprints: &[&str],
         status: AlertStatus,
     ) -> Result<Receipt, Unavailable> {
-        let alert = |fingerprint: &&str| AlertSeen {
-            key: AlertKey {
-                fingerprint: Fingerprint::new(*fingerprint),
-                starts_at: "2026-11-23T03:59:00Z".parse().unwrap(),
-            },
-            status,
-            name: format!("Alert{fingerprint}"),
-            namespace: Some("lab30".to_owned()),
-            hint: Hint::Workload {
-                kind: WorkloadKind::Deployment,
-                name: "web".to_owned(),
-            },
-        };
+        let alert = |fingerprint: &&str| about_web(fingerprint, status);
         let delivery = Delivery {
             alerts: fingerprints.iter().map(alert).collect(),
-            truncated: 0,
+            ..Delivery::default()
         };
         intake.receive(delivery).await
     }
@@ -253,6 +258,172 @@ async fn without_prometheus_nothing_is_written_until_it_is_back() {
     );
     world.prometheus.away.store(false, Ordering::SeqCst);
     world.ends("Recovered").await;
+}
+
+/// A delivery of one alert that is about something else, cut off from its group; what was recorded about `web` then.
+async fn cut_off(only: &str, group_name: Option<&str>) -> Value {
+    let world = World::new("dry-run", true);
+    let text = CONFIG.replace(
+        "match: {namespaces: [lab30]}",
+        &format!("match: {{namespaces: [lab30]{only}}}"),
+    );
+    let config = config::parse(&text, "test.yaml").unwrap();
+    world.config.send_replace(Arc::new(config));
+    let process = world.start("a").await;
+    let alert = AlertSeen {
+        hint: Hint::Workload {
+            kind: WorkloadKind::Deployment,
+            name: "other".to_owned(),
+        },
+        ..about_web("f", AlertStatus::Firing)
+    };
+    let delivery = Delivery {
+        alerts: vec![alert],
+        truncated: 3,
+        group_name: group_name.map(str::to_owned),
+    };
+    process.intake.receive(delivery).await.unwrap();
+    assert_eq!(
+        world.api.count("get pod"),
+        1,
+        "one of five hundred is enough"
+    );
+    let state = world.api.state();
+    let incident = state.incidents.values().next();
+    incident.map_or(Value::Null, |incident| {
+        incident["spec"]["alert"]["name"].clone()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_cut_off_has_no_name_that_a_policy_asks_for() {
+    assert_eq!(cut_off(", alerts: [Alertf]", None).await, Value::Null);
+    assert_eq!(cut_off(", alerts: ['*']", None).await, Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_cut_off_has_the_name_that_its_whole_group_has() {
+    let name = cut_off(", alerts: [Alertf]", Some("Alertf")).await;
+    assert_eq!(name, "Alertf");
+    let name = cut_off(", alerts: [Alertf]", Some("Another")).await;
+    assert_eq!(name, Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_cut_off_is_recorded_where_any_alert_will_do() {
+    assert_eq!(cut_off("", None).await, "(one that was cut off)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_whose_owners_lead_nowhere_is_skipped_after_a_few_requests() {
+    let owner = |kind: &str, name: &str, uid: &str| json!([{"apiVersion": "apps/v1", "kind": kind, "name": name, "controller": true, "uid": uid}]);
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "name": "web-web2-x", "controller": true, "uid": "web-web2-x"});
+    for (of_pod, of_set) in [
+        // itself, something foreign, nothing
+        (json!([pod]), Value::Null),
+        (owner("Rollout", "web", "r"), Value::Null),
+        (json!([]), Value::Null),
+        // a set that is gone, and one that is another by now
+        (owner("ReplicaSet", "gone", "gone"), Value::Null),
+        (owner("ReplicaSet", "web-web2", "before"), Value::Null),
+        // a set that owns itself, one that nobody owns, one whose Deployment is another by now
+        (Value::Null, owner("ReplicaSet", "web-web2", "web-web2")),
+        (Value::Null, json!([])),
+        (Value::Null, owner("Deployment", "web", "before")),
+        (owner("StatefulSet", "web", "s"), Value::Null),
+    ] {
+        let world = World::new("enforce", true);
+        {
+            let mut state = world.api.state();
+            if !of_pod.is_null() {
+                state.pods[0]["metadata"]["ownerReferences"] = of_pod.clone();
+            }
+            if !of_set.is_null() {
+                let set = &mut state.replica_sets[1];
+                assert_eq!(set["metadata"]["name"], "web-web2");
+                set["metadata"]["ownerReferences"] = of_set.clone();
+            }
+        }
+        let process = world.start("a").await;
+        let before = world.api.state().log.len();
+        let alert = AlertSeen {
+            hint: Hint::Pod {
+                name: "web-web2-x".to_owned(),
+                uid: None,
+            },
+            ..about_web("f", AlertStatus::Firing)
+        };
+        let delivery = Delivery {
+            alerts: vec![alert],
+            ..Delivery::default()
+        };
+        let receipt = process.intake.receive(delivery).await.unwrap();
+        assert_eq!(
+            (receipt.recorded, receipt.skipped),
+            (0, 1),
+            "{of_pod} {of_set}"
+        );
+        assert_eq!(world.status(), Value::Null);
+        let asked = world.api.state().log.len() - before;
+        assert!(asked <= 3, "{asked} requests: {of_pod} {of_set}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prometheus_that_hangs_keeps_no_new_incident_waiting_for_its_driver() {
+    use std::sync::atomic::Ordering;
+    let world = World::new("enforce", true);
+    let process = world.start("a").await;
+    world.prometheus.hangs.store(true, Ordering::SeqCst);
+    // The dependencies are asked every ten seconds: now they are.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    process.post(&["f"]).await.unwrap();
+    assert_eq!(world.api.count("get incident"), 0);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(world.api.count("get incident"), 1, "no driver");
+    process.stop.cancel();
+    let begun = tokio::time::Instant::now();
+    process.running.await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(20), "a stop waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_who_ask_a_prometheus_that_hangs_have_no_answer_within_two_time_outs() {
+    use std::sync::atomic::Ordering;
+    let world = World::new("enforce", true);
+    world.prometheus.hangs.store(true, Ordering::SeqCst);
+    let together = Together::new(Arc::new(world.prometheus.clone()));
+    let now = world.clock.now();
+    let range = Range {
+        from: now - SignedDuration::from_hours(1),
+        to: now,
+        step: SignedDuration::from_mins(1),
+    };
+    let namespaces = ["lab30".to_owned()];
+    let workloads = (0..200).map(|number| {
+        let (together, namespaces) = (&together, &namespaces);
+        // Four of them fill a question.
+        let sets: Vec<String> = (0..5).map(|set| format!("web-{number}-{set}")).collect();
+        let pods = vec![format!("web-{number}-0-x")];
+        let nodes = vec![format!("node-{number}")];
+        async move {
+            let (up, pulls, waiting, history, troubles) = tokio::join!(
+                together.up(),
+                together.pull_failures(namespaces),
+                together.waiting("lab30", &pods),
+                together.replica_history("lab30", &sets, range),
+                together.node_troubles(&nodes),
+            );
+            let late = Some(Unanswered::TimedOut);
+            let history = history.err();
+            assert_eq!((up.err(), pulls.err(), history), (late, late, late));
+            assert_eq!((waiting.err(), troubles.err()), (late, late));
+        }
+    });
+    let begun = tokio::time::Instant::now();
+    futures::future::join_all(workloads).await;
+    let took = begun.elapsed();
+    assert!(took <= 2 * prometheus::TIMEOUT, "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! Eighty columns: labels, wrapped text, colours that a pipe does not get.
 
+use crate::domain::text::clean;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
@@ -68,7 +69,8 @@ impl Paper {
         {
             if number == 0 {
                 for (width, ink, text) in cells {
-                    self.paint(*ink, text);
+                    let text = clean(text);
+                    self.paint(*ink, &text);
                     let rest = width.saturating_sub(text.chars().count());
                     self.0.push_str(&" ".repeat(rest));
                 }
@@ -129,8 +131,15 @@ pub(in crate::cli) fn print_aside(text: &str) {
 /// The lines of a text, at most so wide; a word that is longer is broken where it must be. Spaces in front of a line are kept.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     text.lines()
-        .flat_map(|line| wrap_line(line, width))
+        .flat_map(|line| wrap_line(&visible(line), width))
         .collect()
+}
+
+/// A line without what could fool a terminal: a record, and above all a recorded one, may hold what no Ripcord has written.
+fn visible(line: &str) -> String {
+    let text = line.trim_start_matches(' ');
+    let lead = line.len().saturating_sub(text.len());
+    format!("{}{}", " ".repeat(lead), clean(text))
 }
 
 fn wrap_line(text: &str, width: usize) -> Vec<String> {
@@ -255,6 +264,32 @@ mod tests {
         for most in 10..30 {
             assert!(cut(&text, most).len() <= most && pinch(&text, most).len() <= most);
         }
+    }
+
+    #[test]
+    fn no_text_and_no_cell_can_fool_a_terminal() {
+        let hostile = "a\u{1b}]0;title\u{7}\u{1b}[2Jb\u{202e}c\u{9b}31md\re";
+        let mut paper = Paper::default();
+        paper.title(hostile);
+        paper.row(
+            &[(4, Ink::Plain, hostile)],
+            Ink::Plain,
+            &format!("  {hostile}\n{hostile}"),
+        );
+        paper.entry(hostile, Ink::Bad, hostile);
+        let text = anstream::adapter::strip_str(&paper.0).to_string();
+        let fools = |it: char| it != '\n' && it.is_control() || "\u{202e}\u{9b}".contains(it);
+        assert!(!text.contains(fools), "{text:?}");
+        assert!(
+            !text.contains("title") && text.contains("abcd e"),
+            "{text:?}"
+        );
+        // What is left are our own colours.
+        let escapes = paper.0.matches('\u{1b}').count();
+        let ours = paper.0.matches("\u{1b}[1m").count() + paper.0.matches("\u{1b}[0m").count();
+        let inks = ["\u{1b}[2m", "\u{1b}[31m", "\u{1b}[36m"];
+        let inks: usize = inks.iter().map(|ink| paper.0.matches(ink).count()).sum();
+        assert_eq!(escapes, ours + inks, "{:?}", paper.0);
     }
 
     #[test]

@@ -11,7 +11,9 @@ use crate::platform::CallObserver;
 use crate::platform::clock::Clock;
 use crate::platform::kube::{Cluster, ConnectError, connect};
 use crate::platform::probe::HttpProber;
-use crate::platform::prometheus::{BuildError, PrometheusClient, PrometheusPort, Settings};
+use crate::platform::prometheus::{
+    BuildError, PrometheusClient, PrometheusPort, Settings, Together,
+};
 use crate::telemetry::events::ConfigReloaded;
 use crate::telemetry::logging::{self, LogFormat, LoggingError};
 use crate::telemetry::metrics::{Build, Metrics, MetricsError};
@@ -210,7 +212,7 @@ fn authentication(config: &Config) -> Authentication {
 /// The port to Prometheus, made anew when a reload changes its settings.
 struct Ports {
     observer: Arc<dyn CallObserver>,
-    made: Mutex<(PrometheusSettings, Arc<PrometheusClient>)>,
+    made: Mutex<(PrometheusSettings, Arc<Together>)>,
 }
 
 impl Ports {
@@ -218,7 +220,7 @@ impl Ports {
         let made = client(&config.prometheus, &observer)?;
         Ok(Self {
             observer,
-            made: Mutex::new((config.prometheus.clone(), made)),
+            made: Mutex::new((config.prometheus.clone(), Arc::new(Together::new(made)))),
         })
     }
 
@@ -226,7 +228,7 @@ impl Ports {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if made.0 != config.prometheus {
             match client(&config.prometheus, &self.observer) {
-                Ok(fresh) => *made = (config.prometheus.clone(), fresh),
+                Ok(fresh) => *made = (config.prometheus.clone(), Arc::new(Together::new(fresh))),
                 // The old address answers what it can: no wrong answer comes of it, at worst an unavailable one.
                 Err(error) => {
                     tracing::error!(%error, "the new settings for Prometheus can't be used");

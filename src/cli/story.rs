@@ -44,6 +44,7 @@ fn begin(paper: &mut Paper, incident: &Incident, status: &IncidentStatus) {
         spec.workload.kind, spec.workload.name, spec.revision.number, spec.revision.name
     );
     paper.entry("workload", Ink::Plain, &workload);
+    owners(paper, status);
     let mut state = status.phase.clone();
     if !status.outcome.is_empty() {
         let _ = write!(state, ": {}", status.outcome);
@@ -80,6 +81,15 @@ fn begin(paper: &mut Paper, incident: &Incident, status: &IncidentStatus) {
     }
 }
 
+/// Who else has a say in the template.
+pub(in crate::cli) fn owners(paper: &mut Paper, status: &IncidentStatus) {
+    let mut label = "owner";
+    for owner in &status.owners {
+        paper.entry(label, Ink::Plain, owner);
+        label = "";
+    }
+}
+
 fn evidence(paper: &mut Paper, status: &IncidentStatus) {
     let mut label = "evidence";
     for source in [
@@ -101,6 +111,10 @@ fn evidence(paper: &mut Paper, status: &IncidentStatus) {
     for entry in &status.diagnosis {
         let text = format!("{}: {}", entry.cause, entry.because);
         paper.entry("diagnosis", Ink::Plain, &text);
+    }
+    if let Some(shared) = &status.shared {
+        let text = format!("{}: {}", shared.cause, shared.because);
+        paper.entry("shared", Ink::Careful, &text);
     }
 }
 
@@ -206,6 +220,10 @@ mod tests {
             },
             "status": {
                 "phase": "Held", "reason": "NoPolicy", "message": "no policy matches",
+                "owners": [
+                    "Argo CD, application shop (by annotation argocd.argoproj.io/tracking-id) may put its own back, by settings of its own",
+                    "template written by kubectl-set (image of web, 2026-11-23T04:05:00Z)",
+                ],
                 "evidence": [
                     {"source": "Logs", "state": "Absent", "text": "no container has crashed"},
                     {"source": "Pods", "state": "Known", "text": "web waits"},
@@ -224,6 +242,11 @@ mod tests {
 lab30/lab30-web-x
 --------------------------------------------------------------------------------
 workload      Deployment lab30-web, revision 2 (lab30-web-5d9f)
+owner         Argo CD, application shop (by annotation
+              argocd.argoproj.io/tracking-id) may put its own back, by settings
+              of its own
+              template written by kubectl-set (image of web,
+              2026-11-23T04:05:00Z)
 state         Held
               NoPolicy: no policy matches
 alerts        11-23 04:00:05Z A

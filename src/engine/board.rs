@@ -1,7 +1,10 @@
 //! Where every open incident stands: what the gauge shows, and which incidents have a driver.
 
+use crate::domain::case::OpenIncident;
 use crate::domain::incident::{IncidentStatus, Phase};
+use crate::domain::observed::Observed;
 use crate::domain::verdict::Reason;
+use crate::record::crd::Incident;
 use crate::telemetry::metrics::Metrics;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +17,10 @@ pub(super) struct Board {
 
 #[derive(Debug, Default)]
 struct State {
-    open: BTreeMap<(String, String), Standing>,
+    open: BTreeMap<(String, String), (Standing, OpenIncident)>,
     closed: i64,
+    /// Whether a whole listing has been seen: before that nobody knows how many are open.
+    listed: bool,
 }
 
 /// Where an incident stands, and what holds it where it is held.
@@ -39,11 +44,11 @@ impl Standing {
 
 impl Board {
     /// Notes where one incident stands.
-    pub(super) fn set(&self, namespace: &str, name: &str, standing: Standing, metrics: &Metrics) {
+    pub(super) fn set(&self, incident: &Incident, standing: Standing, metrics: &Metrics) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (namespace.to_owned(), name.to_owned());
+        let key = key(incident);
         if standing.phase != Phase::Closed {
-            state.open.insert(key, standing);
+            state.open.insert(key, (standing, about(incident)));
         } else if state.open.remove(&key).is_some() {
             state.closed += 1;
         }
@@ -51,29 +56,59 @@ impl Board {
     }
 
     /// Replaces everything by what a whole listing found.
-    pub(super) fn replace(
+    pub(super) fn replace<'a>(
         &self,
-        all: impl IntoIterator<Item = ((String, String), Standing)>,
+        all: impl IntoIterator<Item = (&'a Incident, Standing)>,
         metrics: &Metrics,
     ) {
-        let mut fresh = State::default();
-        for (key, standing) in all {
+        let mut fresh = State {
+            listed: true,
+            ..State::default()
+        };
+        for (incident, standing) in all {
             if standing.phase == Phase::Closed {
                 fresh.closed += 1;
             } else {
-                fresh.open.insert(key, standing);
+                let about = about(incident);
+                fresh.open.insert(key(incident), (standing, about));
             }
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         *state = fresh;
         show(&state, metrics);
     }
+
+    /// All open incidents, as far as they are known: unknown is not none.
+    pub(super) fn open(&self) -> Observed<Vec<OpenIncident>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.listed {
+            return Observed::Unavailable("incidents have not been listed yet".to_owned());
+        }
+        let open = state.open.values();
+        Observed::Known(open.map(|(_, about)| about.clone()).collect())
+    }
+}
+
+fn key(incident: &Incident) -> (String, String) {
+    let part = |part: &Option<String>| part.clone().unwrap_or_default();
+    (
+        part(&incident.metadata.namespace),
+        part(&incident.metadata.name),
+    )
+}
+
+/// What a storm is made of.
+pub(super) fn about(incident: &Incident) -> OpenIncident {
+    OpenIncident {
+        workload: incident.spec.workload.uid.clone(),
+        opened_at: incident.spec.alert.received_at,
+    }
 }
 
 fn show(state: &State, metrics: &Metrics) {
     let mut counts = BTreeMap::from([(Phase::Closed, state.closed)]);
     let mut held = BTreeMap::new();
-    for standing in state.open.values() {
+    for (standing, _) in state.open.values() {
         *counts.entry(standing.phase).or_default() += 1;
         if let Some(reason) = standing.held_for {
             *held.entry(reason.as_str()).or_default() += 1;

@@ -8,9 +8,11 @@ use super::step::{Claim, Effect, HOLD_FOR, Input, Looked, Step, Wake, may_drive,
 use super::tell;
 use super::{acting, watching};
 use crate::config::Config;
+use crate::domain::diagnosis::Helps;
 use crate::domain::identity::{IncidentName, TemplateHash};
 use crate::domain::incident::{Holder, IncidentStatus, Phase};
 use crate::domain::observed::Observed;
+use crate::domain::verdict::Reason;
 use crate::domain::workload::WorkloadRef;
 use crate::planted::{self, Bug};
 use crate::record::crd::Incident;
@@ -25,7 +27,8 @@ use tokio_util::sync::CancellationToken;
 const AFTER_CONFLICT: SignedDuration = SignedDuration::from_millis(200);
 const AFTER_ERROR: SignedDuration = SignedDuration::from_secs(5);
 
-/// Drives one incident until it is closed or the process stops. `news` wakes it early: another alert joined, or the configuration changed.
+/// Drives one incident until it is closed or the process stops. `news` wakes it early: an alert that may change the decision joined, or the
+/// configuration changed.
 pub(super) async fn drive(
     context: Context,
     namespace: String,
@@ -138,6 +141,8 @@ struct Memory {
     sent: Option<acting::Sent>,
     /// When recovery was looked at last.
     watched: Option<Timestamp>,
+    /// When a hold in doubt was decided last.
+    doubted: Option<Timestamp>,
     /// The revisions that were seen failing: a record that can't be saved for a while must not forget them.
     failed: BTreeSet<TemplateHash>,
 }
@@ -146,6 +151,17 @@ impl Memory {
     /// Notes what an input says of a failing revision.
     fn note(&mut self, input: &Input) {
         self.failed.extend(input.failing().cloned());
+    }
+
+    /// Whether it is time to decide a hold in doubt again, and takes note of it.
+    fn doubts_again(&mut self, now: Timestamp) -> bool {
+        let since_then = self.doubted.map(|doubted| now.duration_since(doubted));
+        // A clock that was set back must not keep it from ever being asked again.
+        let is_time = since_then.is_none_or(|it| it.is_negative() || it >= DOUBT_AGAIN);
+        if is_time {
+            self.doubted = Some(now);
+        }
+        is_time
     }
 
     /// Adds to a record what it should know.
@@ -226,7 +242,11 @@ fn with_intent(context: &Context, incident: &Incident, input: &Input) -> Option<
     acts.then_some(unrecorded)
 }
 
-/// Held: looks lightly, and decides again only when what the hold was decided on has changed.
+/// Between two decisions of a hold in doubt: what was not known then (a series that was not there yet, an Event that was lost) shows in no
+/// light look, and a whole decision costs some twenty requests.
+const DOUBT_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// Held: looks lightly, and decides again only when what the hold was decided on has changed, or was in doubt.
 async fn reconsider(
     context: &Context,
     config: &Config,
@@ -241,8 +261,10 @@ async fn reconsider(
     let input = match &live.workload {
         workload if gather::is_gone(incident, workload) => Input::Gone,
         Observed::Known(_)
-            if stands_on_something_else(&status(incident), &looked)
-                && !planted::is(Bug::HeldForGood) =>
+            if !planted::is(Bug::HeldForGood)
+                && (stands_on_something_else(&status(incident), &looked)
+                    || is_in_doubt(&status(incident))
+                        && memory.doubts_again(context.clock.now())) =>
         {
             return decide(context, config, incident, reference, memory).await;
         }
@@ -258,9 +280,21 @@ fn stands_on_something_else(held: &IncidentStatus, looked: &Looked) -> bool {
     // Nothing that fails just now is a pause between two crashes; whether it has recovered is for the quiet looks to tell.
     let fails_otherwise =
         !looked.live_causes.is_empty() && !looked.live_causes.iter().eq(&held.decided_causes);
-    looked.decided_on != held.decided_on
+    // An outage passes by itself, and nothing of the workload shows it.
+    held.shared.is_some()
+        || looked.decided_on != held.decided_on
         || gather::namespace_moved(held, &looked.namespace_mode)
         || fails_otherwise
+}
+
+/// Whether it is held because nobody could tell if going back helps.
+fn is_in_doubt(held: &IncidentStatus) -> bool {
+    let unknown = Helps::Unknown.as_str();
+    held.reason == Reason::CauseNotAllowed.as_str()
+        && held
+            .diagnosis
+            .iter()
+            .any(|entry| entry.rollback_helps == unknown)
 }
 
 /// Takes the step, saves it, and only then carries its effects out.
@@ -325,6 +359,9 @@ fn worth_saving(before: &IncidentStatus, next: &IncidentStatus) -> bool {
         for entry in &mut settled.diagnosis {
             entry.facts.clear();
             entry.because.clear();
+        }
+        if let Some(shared) = &mut settled.shared {
+            shared.because.clear();
         }
         settled.holder = None;
         for sighting in &mut settled.memory.sightings {

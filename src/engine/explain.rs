@@ -1,5 +1,6 @@
 //! What the daemon would find and decide about a workload now, for a person who asks: the same stages on an incident that is never stored.
 
+use super::board::Standing;
 use super::context::Context;
 use super::gather::{self, Full, mark};
 use super::step::step;
@@ -77,9 +78,27 @@ pub async fn explain(context: &Context, reference: &WorkloadRef) -> Result<Expla
         fresh.status.get_or_insert_default().memory = memory;
         fresh
     };
+    list_open(context, &config).await;
     let past = past(&incidents, &incident);
     let full = gather::full_with(context, &config, &incident, reference, async { past }).await;
     Ok(explained(context, &config, incident, full, now))
+}
+
+/// Nobody else fills the board here. A namespace that can't be read leaves it as it is: not counted.
+async fn list_open(context: &Context, config: &Config) {
+    let mut all = Vec::new();
+    for namespace in &config.namespaces {
+        match context.store.in_namespace(namespace).await {
+            Ok(incidents) => all.extend(incidents),
+            Err(StoreError::Api(error)) if error.is_not_found() => {}
+            Err(_) => return,
+        }
+    }
+    let all = all.iter().filter_map(|incident| {
+        let standing = Standing::of(&gather::status(incident))?;
+        Some((incident, standing))
+    });
+    context.board.replace(all, &context.metrics);
 }
 
 /// The open incident about the newest revision, unless it has written already: then another one is expected than it began with.

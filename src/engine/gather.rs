@@ -1,25 +1,29 @@
 //! From an incident to its case: evidence, diagnosis, proposal, verdict. The stages in order, and nothing else.
 
+use super::board;
 use super::context::Context;
 use super::step::{Decided, Input, Looked};
 use crate::action;
 use crate::config::Config;
 use crate::decision;
 use crate::diagnosis;
-use crate::domain::case::{Case, IncidentFacts, PolicyChoice, StepTaken};
+use crate::domain::case::{Case, IncidentFacts, OpenIncident, PolicyChoice, StepTaken};
 use crate::domain::diagnosis::Diagnosis;
 use crate::domain::evidence::{Evidence, Memory, Metrics, PastIncident};
 use crate::domain::incident::IncidentStatus;
 use crate::domain::observed::Observed;
+use crate::domain::owners::Owners;
 use crate::domain::plan::{Plan, Refusal, Rehearsal, RevisionMark};
 use crate::domain::policy::Mode;
+use crate::domain::surroundings::Surroundings;
 use crate::domain::verdict::Verdict;
 use crate::domain::workload::{
     ACTION_ANNOTATION, REVISION_ANNOTATION, Workload, WorkloadKind, WorkloadRef,
 };
 use crate::evidence::live::{self, Live};
-use crate::evidence::{history, prometheus};
+use crate::evidence::{history, prometheus, surroundings};
 use crate::planted::{self, Bug};
+use crate::platform::prometheus::Range;
 use crate::record::crd::Incident;
 use crate::record::store;
 use crate::remedy;
@@ -73,7 +77,8 @@ pub(super) async fn full_with(
     reference: &WorkloadRef,
     past: impl Future<Output = Observed<Vec<PastIncident>>>,
 ) -> Full {
-    let evidence = evidence(context, config, incident, reference, past).await;
+    // By far the largest of the futures, and it would be a part of every one up to the driver's.
+    let evidence = Box::pin(evidence(context, config, incident, reference, past)).await;
     let case = case(context, config, incident, reference, evidence);
     let proposal = remedy::propose(&case);
     let mut verdict = decision::decide(&case, proposal.as_ref(), None);
@@ -131,6 +136,7 @@ fn of_pods_alone(live: Live, memory: Memory, gathered_at: Timestamp) -> Evidence
     Evidence {
         gathered_at,
         workload: live.workload,
+        owners: live.owners,
         revisions: live.revisions,
         pods: live.pods,
         events: Observed::Unavailable(unasked()),
@@ -145,6 +151,7 @@ fn of_pods_alone(live: Live, memory: Memory, gathered_at: Timestamp) -> Evidence
         rolled_out_at: Observed::Unavailable(unasked()),
         past: Observed::Unavailable(unasked()),
         namespace_mode: Observed::Unavailable(unasked()),
+        around: Surroundings::unavailable(&unasked()),
         memory,
     }
 }
@@ -153,6 +160,7 @@ fn of_pods_alone(live: Live, memory: Memory, gathered_at: Timestamp) -> Evidence
 fn live_causes(evidence: &Evidence, config: &Config) -> BTreeSet<String> {
     let live = Live {
         workload: evidence.workload.clone(),
+        owners: evidence.owners.clone(),
         revisions: evidence.revisions.clone(),
         pods: evidence.pods.clone(),
     };
@@ -173,6 +181,7 @@ impl Full {
         let evidence = &self.case.evidence;
         Live {
             workload: evidence.workload.clone(),
+            owners: evidence.owners.clone(),
             revisions: evidence.revisions.clone(),
             pods: evidence.pods.clone(),
         }
@@ -193,6 +202,7 @@ impl Full {
         let next_steps = decision::next_steps(&self.case, self.proposal.as_ref(), &self.verdict);
         let decided = Decided {
             facts,
+            owners: Owners::sentences(&self.case.evidence.owners),
             next_steps,
             verdict: self.verdict,
             plan: self.proposal.ok().map(Box::new),
@@ -259,8 +269,8 @@ pub(super) fn namespace_moved(decided: &IncidentStatus, mode: &Observed<String>)
     }
 }
 
-/// A digest of everything that makes a hold worth deciding again: the workload's spec, labels and annotations (not what controllers and
-/// Ripcord itself write there) and the configuration.
+/// A digest of everything that makes a hold worth deciding again: the workload's owners, spec, labels and annotations (not what controllers
+/// and Ripcord itself write there) and the configuration.
 pub(super) fn decided_on(workload: &Workload, configuration: &str) -> String {
     let machine_made = [
         REVISION_ANNOTATION,
@@ -278,7 +288,9 @@ pub(super) fn decided_on(workload: &Workload, configuration: &str) -> String {
         // Scaling (an autoscaler does it all the time) changes nothing that a hold stands on.
         fields.remove("replicas");
     }
-    let text = serde_json::json!([spec, workload.labels, annotations, configuration]).to_string();
+    let owners = &workload.owner_references;
+    let text =
+        serde_json::json!([spec, workload.labels, annotations, owners, configuration]).to_string();
     data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }
 
@@ -298,6 +310,7 @@ async fn evidence(
     );
     let Live {
         workload,
+        owners,
         revisions,
         pods,
     } = live;
@@ -308,16 +321,25 @@ async fn evidence(
         .flatten()
         .map(|pod| (pod.name.clone(), pod.uid.clone()))
         .collect();
-    let (voices, metrics, (history, rolled_out_at)) = tokio::join!(
+    let in_scope: Vec<String> = config.namespaces.iter().cloned().collect();
+    let settings = &config.prometheus;
+    let range = Range {
+        from: gathered_at
+            .checked_sub(settings.lookback)
+            .unwrap_or(Timestamp::UNIX_EPOCH),
+        to: gathered_at,
+        step: settings.step,
+    };
+    let (voices, metrics, around, (history, rolled_out_at)) = tokio::join!(
         live::voices(&context.cluster, namespace, &pods),
-        prometheus::gather(&*port, namespace, &reference.name, &named),
+        prometheus::gather(&*port, reference, &named),
+        surroundings::gather(&*port, namespace, &revisions, &pods, &in_scope, range),
         async {
             match &revisions {
                 Observed::Known(revisions) => {
-                    let settings = &config.prometheus;
                     history::gather(
                         &*port,
-                        namespace,
+                        reference,
                         revisions,
                         gathered_at,
                         settings.lookback,
@@ -339,6 +361,7 @@ async fn evidence(
     let mut evidence = Evidence {
         gathered_at,
         workload,
+        owners,
         revisions,
         pods,
         events,
@@ -348,6 +371,7 @@ async fn evidence(
         rolled_out_at,
         past,
         namespace_mode,
+        around,
         memory: status(incident).memory,
     };
     remember(&mut evidence);
@@ -422,7 +446,19 @@ fn case(
         limits: config.limits.clone(),
         mode: config.mode,
         scope: config.namespaces.clone(),
+        open: open(context, incident),
     }
+}
+
+/// All open incidents, this one among them: one that is only imagined is on no list.
+fn open(context: &Context, incident: &Incident) -> Observed<Vec<OpenIncident>> {
+    context.board.open().map(|mut open| {
+        let own = board::about(incident);
+        if !open.iter().any(|other| other.workload == own.workload) {
+            open.push(own);
+        }
+        open
+    })
 }
 
 /// When its alert arrived. The clock of the process that took it may have been hours ahead of ours: then the API server's word counts.

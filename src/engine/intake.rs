@@ -1,12 +1,14 @@
 //! A delivery of alerts to incidents: recorded or counted, each alert, before the answer is sent.
 
+use super::aggregate::Waiting;
+use super::board::Standing;
 use super::context::Context;
 use super::gather::{mark, status};
 use super::known::known_to_closed;
 use super::ledger::Known;
 use super::resolve::{Resolved, resolve};
 use crate::config::Config;
-use crate::domain::alert::{AlertKey, AlertRecord, AlertSeen, AlertStatus, Hint};
+use crate::domain::alert::{AlertKey, AlertRecord, AlertSeen, AlertStatus, Hint, UNKNOWN_NAME};
 use crate::domain::incident::Phase;
 use crate::domain::observed::Observed;
 use crate::domain::time::since;
@@ -19,6 +21,7 @@ use crate::record::name::incident as incident_name;
 use crate::record::store::{self, Opened, StoreError, is_closed, name_of};
 use crate::telemetry::events::{AlertSkipped, IncidentOpened};
 use crate::telemetry::labels::{SkipReason, Stage};
+use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -26,6 +29,9 @@ use std::time::Duration;
 const TRIES: usize = 5;
 /// The controller makes a new template's ReplicaSet within milliseconds; alerts come seconds later.
 const CONTROLLER_LAG: Duration = Duration::from_millis(300);
+
+/// A look that is due this soon needs no news: the second reading of a failed pull is made after this time too.
+const SOON: SignedDuration = SignedDuration::from_secs(10);
 
 /// What Ripcord stands on: without these it would be blind, and an alert about them is for a person. They are known by the recommended label,
 /// which their charts and manifests set.
@@ -70,8 +76,9 @@ impl Receiver for Intake {
         let mut receipt = Receipt::default();
         // One alert that can't be recorded must not stand before the others, in this delivery and in each repetition of it.
         let mut unavailable = self.all_resolved(&config, &delivery).await.err();
+        let mut waiting = Waiting::default();
         for alert in &delivery.alerts {
-            match self.one(&config, alert).await {
+            match self.one(&config, alert, &mut waiting).await {
                 Err(_) if planted::is(Bug::AnsweredBeforeRecorded) => receipt.recorded += 1,
                 Err(why) => unavailable = unavailable.or(Some(why)),
                 Ok(Fate::Recorded) => receipt.recorded += 1,
@@ -88,7 +95,7 @@ impl Receiver for Intake {
             }
         }
         if delivery.truncated > 0 {
-            let asked = self.truncated(&config, &delivery).await;
+            let asked = self.truncated(&config, &delivery, &mut waiting).await;
             unavailable = unavailable.or(asked.err());
         }
         unavailable.map_or(Ok(receipt), Err)
@@ -96,7 +103,12 @@ impl Receiver for Intake {
 }
 
 impl Intake {
-    async fn one(&self, config: &Config, alert: &AlertSeen) -> Result<Fate, Unavailable> {
+    async fn one(
+        &self,
+        config: &Config,
+        alert: &AlertSeen,
+        waiting: &mut Waiting,
+    ) -> Result<Fate, Unavailable> {
         let Some(namespace) = &alert.namespace else {
             return Ok(Fate::Skipped(SkipReason::NoNamespace));
         };
@@ -121,7 +133,7 @@ impl Intake {
             Some(Known::Recorded(_) | Known::Resolved) | None => {}
         }
         match &alert.hint {
-            Hint::Namespace => self.aggregate(config, namespace, alert).await,
+            Hint::Namespace => self.aggregate(config, namespace, alert, waiting).await,
             hint @ (Hint::Workload { .. } | Hint::Pod { .. }) => {
                 let fate = self.follow(config, namespace, hint, alert).await?;
                 Ok(fate)
@@ -135,22 +147,13 @@ impl Intake {
         config: &Config,
         namespace: &str,
         alert: &AlertSeen,
+        waiting: &mut Waiting,
     ) -> Result<Fate, Unavailable> {
-        let port = self.context.prometheus(config);
-        let waiting = port.waiting_in_namespace(namespace).await;
-        let waiting = waiting.map_err(|error| Unavailable(error.to_string()))?;
-        let pods: BTreeSet<_> = waiting
-            .into_iter()
-            .map(|series| (series.pod, series.uid))
-            .collect();
-        let mut fate = Fate::Skipped(SkipReason::NoWorkload);
-        let mut unavailable = None;
-        for (name, uid) in pods {
-            let hint = Hint::Pod {
-                name,
-                uid: Some(uid),
-            };
-            match self.follow(config, namespace, &hint, alert).await {
+        let found = waiting.in_namespace(&self.context, config, namespace).await;
+        let mut fate = Fate::Skipped(found.skipped.unwrap_or(SkipReason::NoWorkload));
+        let mut unavailable = found.unavailable;
+        for workload in &found.workloads {
+            match self.look_at(config, workload, alert).await {
                 Ok(Fate::Recorded) => fate = Fate::Recorded,
                 Ok(skipped) if matches!(fate, Fate::Skipped(_)) => fate = skipped,
                 Ok(Fate::Skipped(_)) => {}
@@ -160,10 +163,17 @@ impl Intake {
         unavailable.map_or(Ok(fate), Err)
     }
 
-    /// A group that was cut: the namespaces of the alerts that are there are asked for the others.
-    async fn truncated(&self, config: &Config, delivery: &Delivery) -> Result<(), Unavailable> {
+    /// A group that was cut: the namespaces of the alerts that are there are asked for the others. What is found has an alert of the group, but which one
+    /// is known only where all have one name.
+    async fn truncated(
+        &self,
+        config: &Config,
+        delivery: &Delivery,
+        waiting: &mut Waiting,
+    ) -> Result<(), Unavailable> {
         let mut asked = BTreeSet::new();
         let mut unavailable = None;
+        let name = delivery.group_name.as_deref().unwrap_or(UNKNOWN_NAME);
         for alert in delivery
             .alerts
             .iter()
@@ -171,9 +181,14 @@ impl Intake {
         {
             if let Some(namespace) = &alert.namespace
                 && config.namespaces.contains(namespace)
+                && self.context.own_namespace.as_ref() != Some(namespace)
                 && asked.insert(namespace)
             {
-                let answer = self.aggregate(config, namespace, alert).await;
+                let cut_off = AlertSeen {
+                    name: name.to_owned(),
+                    ..alert.clone()
+                };
+                let answer = self.aggregate(config, namespace, &cut_off, waiting).await;
                 unavailable = unavailable.or(answer.err());
             }
         }
@@ -191,7 +206,16 @@ impl Intake {
             Resolved::Workload(workload) => workload,
             Resolved::Nowhere(reason) => return Ok(Fate::Skipped(reason)),
         };
-        if is_foundation(&workload) {
+        self.look_at(config, &workload, alert).await
+    }
+
+    async fn look_at(
+        &self,
+        config: &Config,
+        workload: &Workload,
+        alert: &AlertSeen,
+    ) -> Result<Fate, Unavailable> {
+        if is_foundation(workload) {
             return Ok(Fate::Skipped(SkipReason::OwnNamespace));
         }
         let reference = &workload.reference;
@@ -199,12 +223,12 @@ impl Intake {
             let names = std::iter::once(alert.name.as_str());
             policy
                 .matches
-                .fits(reference.kind, namespace, &reference.name, names)
+                .fits(reference.kind, &reference.namespace, &reference.name, names)
         });
         if !fits {
             return Ok(Fate::Skipped(SkipReason::NoPolicy));
         }
-        self.record(config, &workload, alert)
+        self.record(config, workload, alert)
             .await
             .map_err(|error| Unavailable(error.to_string()))
     }
@@ -278,20 +302,29 @@ impl Intake {
         if next.alerts.is_empty() {
             next.join(open.spec.alert.clone());
         }
+        // Policies match by an alert's name: what has one that is known here changes no decision.
+        let another_name = next.alerts.iter().all(|alert| alert.name != record.name);
         if known || !next.join(record.clone()) {
             self.context.ledger.put(record.key(), Known::Recorded(name));
             return Ok(Fate::Skipped(SkipReason::AlreadyKnown));
         }
-        if store::phase(open) == Some(Phase::Held) {
-            // Policies match by alerts too: another one may bring another policy, so that a hold is decided again.
+        let held = store::phase(open) == Some(Phase::Held);
+        if held && another_name {
+            // It may bring another policy, so that a hold is decided again.
             next.decided_on.clear();
         }
+        let looked_at_late = next
+            .next_check
+            .is_some_and(|at| since(record.received_at, at) > SOON);
         next.tell(record.received_at, &format!("alert {} joined", record.name));
         let mut changed = open.clone();
         changed.status = Some(next);
         self.context.store.save(&changed).await?;
         self.context.ledger.put(record.key(), Known::Recorded(name));
-        self.context.news(open);
+        // Else a look is due anyway: ten alerts about one workload are no reason for ten.
+        if another_name && held || looked_at_late {
+            self.context.news(open);
+        }
         Ok(Fate::Recorded)
     }
 
@@ -333,6 +366,11 @@ impl Intake {
                 let took = since(record.starts_at, record.received_at);
                 self.context.metrics.observe_stage(Stage::Notice, took);
                 self.context.ledger.put(record.key(), Known::Recorded(name));
+                // Before its driver has looked at it: of workloads that fail together each must see the others.
+                if let Some(standing) = Standing::of(&status(&incident)) {
+                    let metrics = &self.context.metrics;
+                    self.context.board.set(&incident, standing, metrics);
+                }
                 self.context.news(&incident);
                 Ok(Some(Fate::Recorded))
             }

@@ -81,6 +81,8 @@ mod tests {
             annotations: None,
             spec: json!({"template": {}}),
             counts: ReplicaCounts::default(),
+            owner_references: serde_json::Value::Null,
+            replica_failure: None,
         }
     }
 

@@ -5,6 +5,7 @@
 //! ```
 
 mod acting;
+mod aggregate;
 mod board;
 mod context;
 mod driver;

@@ -56,6 +56,7 @@ mod tests {
         Input::Looked(Box::new(Looked {
             newest: None,
             diagnosis: Diagnosis {
+                shared: None,
                 newest: None,
                 entries: Vec::new(),
                 older_failing: Vec::new(),

@@ -28,11 +28,7 @@ pub(super) async fn resolve(
     hint: &Hint,
 ) -> Result<Resolved, Unavailable> {
     match hint {
-        Hint::Workload {
-            kind: WorkloadKind::Deployment,
-            name,
-        } => deployment(cluster, namespace, name, None).await,
-        Hint::Workload { .. } => Ok(Resolved::Nowhere(SkipReason::UnsupportedOwner)),
+        Hint::Workload { kind, name } => workload(cluster, *kind, namespace, name, None).await,
         Hint::Pod { name, uid } => pod(cluster, namespace, name, uid.as_ref()).await,
         Hint::Namespace => Ok(Resolved::Nowhere(SkipReason::NoWorkload)),
     }
@@ -55,6 +51,11 @@ async fn pod(
     if uid.is_some_and(|uid| Some(uid.as_str()) != live_uid) {
         return Ok(Resolved::Nowhere(SkipReason::StaleUid));
     }
+    for kind in [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet] {
+        if let Some((name, uid)) = owner(&pod, kind.as_str()) {
+            return workload(cluster, kind, namespace, name, Some(uid)).await;
+        }
+    }
     let Some((replica_set, replica_set_uid)) = owner(&pod, "ReplicaSet") else {
         return Ok(Resolved::Nowhere(SkipReason::UnsupportedOwner));
     };
@@ -68,8 +69,9 @@ async fn pod(
     if text(&found, "/metadata/uid") != Some(replica_set_uid) {
         return Ok(Resolved::Nowhere(SkipReason::WorkloadGone));
     }
-    match owner(&found, "Deployment") {
-        Some((name, uid)) => deployment(cluster, namespace, name, Some(uid)).await,
+    let kind = WorkloadKind::Deployment;
+    match owner(&found, kind.as_str()) {
+        Some((name, uid)) => workload(cluster, kind, namespace, name, Some(uid)).await,
         None => Ok(Resolved::Nowhere(SkipReason::UnsupportedOwner)),
     }
 }
@@ -86,14 +88,15 @@ fn owner<'a>(object: &'a Value, kind: &str) -> Option<(&'a str, &'a str)> {
     }
 }
 
-async fn deployment(
+async fn workload(
     cluster: &Cluster,
+    kind: WorkloadKind,
     namespace: &str,
     name: &str,
     uid: Option<&str>,
 ) -> Result<Resolved, Unavailable> {
     let reference = WorkloadRef {
-        kind: WorkloadKind::Deployment,
+        kind,
         namespace: namespace.to_owned(),
         name: name.to_owned(),
     };

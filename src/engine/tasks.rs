@@ -50,6 +50,7 @@ pub async fn run(
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     let mut config = context.config.clone();
+    let mut asking = JoinSet::new();
     loop {
         tokio::select! {
             biased;
@@ -60,12 +61,12 @@ pub async fn run(
             }
             Some(incident) = news.recv() => drivers.ensure(&context, incident),
             Ok(()) = config.changed() => drivers.wake_all(),
-            // A dependency that does not answer must not hold a stop up.
-            _ = ask.tick() => tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                () = context.health.ask(&context) => {}
-            },
+            Some(asked) = asking.join_next() => asked.map_err(|_| TaskDied)?,
+            // Beside the loop: a dependency that does not answer must hold up neither a stop nor a new incident.
+            _ = ask.tick(), if asking.is_empty() => {
+                let context = context.clone();
+                asking.spawn(async move { context.health.ask(&context).await });
+            }
             _ = list.tick() => tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -130,17 +131,18 @@ async fn list_all(context: &Context, drivers: &mut Drivers) {
         for incident in incidents {
             names.insert(name_of(&incident));
             let key = (namespace.clone(), name_of(&incident).as_str().to_owned());
-            if let Some(standing) = Standing::of(&status(&incident)) {
-                all.push((key.clone(), standing));
-            }
             let ours = incident.spec.installation == config.installation
                 && workload_of(&incident).is_some();
             if ours && !is_closed(&incident) && !drivers.running.contains_key(&key) {
                 drivers.ensure(context, key);
             }
+            if let Some(standing) = Standing::of(&status(&incident)) {
+                all.push((incident, standing));
+            }
         }
     }
     if complete {
+        let all = all.iter().map(|(incident, standing)| (incident, *standing));
         context.board.replace(all, &context.metrics);
         context.ledger.keep_only(&names);
     }

@@ -24,10 +24,7 @@ pub(super) fn moved(context: &Context, before: &IncidentStatus, saved: &Incident
     };
     let incident = name_of(saved);
     if let Some(standing) = Standing::of(&after) {
-        let (namespace, metrics) = (&workload.namespace, &context.metrics);
-        context
-            .board
-            .set(namespace, incident.as_str(), standing, metrics);
+        context.board.set(saved, standing, &context.metrics);
     }
     if from != to {
         if to == Phase::Acting && after.applied.is_empty() {

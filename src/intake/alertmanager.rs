@@ -2,7 +2,8 @@
 //!
 //! Shape: Alertmanager `notify/webhook/webhook.go` and `template/template.go`. Fields that are not read here, newer ones too, are ignored;
 //! missing ones have defaults. `receiver`, `groupKey`, the top `status` and the common labels say nothing about one alert and are never
-//! read; no URL of the payload is ever followed.
+//! read (the common labels are those of the alerts that were not cut off: `webhook.go` cuts first); of the group's labels, which every alert of it has,
+//! only `alertname` is. No URL of the payload is ever followed.
 
 use super::labels;
 use super::lenient::Scalar;
@@ -25,6 +26,8 @@ pub struct Parsed {
     pub alerts: Vec<AlertSeen>,
     /// How many alerts were left out: by Alertmanager (`max_alerts`) or beyond Ripcord's own limit.
     pub truncated: u64,
+    /// The `alertname` that every alert of the group has, cleaned; `None` where they may have several.
+    pub group_name: Option<String>,
     /// The alerts that can't be used, by what is wrong with them.
     pub rejected: BTreeMap<Problem, Rejected>,
 }
@@ -153,6 +156,10 @@ pub fn parse(body: &[u8], limit: usize) -> Result<Parsed, PayloadError> {
             _ => 0,
         }
         .saturating_add(payload.beyond_limit),
+        group_name: payload
+            .group_labels
+            .get("alertname")
+            .map(|name| names::clean_alert_name(name)),
         ..Parsed::default()
     };
     for alert in payload.alerts.ok_or(PayloadError::NoList)? {

@@ -10,6 +10,8 @@ pub struct Delivery {
     pub alerts: Vec<AlertSeen>,
     /// How many more alerts the group has that are not here: what they are about must be looked up.
     pub truncated: u64,
+    /// The name that they have, where the group has but one: `alertname` is among its labels.
+    pub group_name: Option<String>,
 }
 
 /// What became of a delivery: every alert of it is in one of the two.

@@ -171,8 +171,9 @@ impl<R: Receiver> Desk<R> {
         let delivery = Delivery {
             alerts: parsed.alerts,
             truncated: parsed.truncated,
+            group_name: parsed.group_name,
         };
-        if delivery == Delivery::default() {
+        if delivery.alerts.is_empty() && delivery.truncated == 0 {
             return Ok(Receipt {
                 recorded: 0,
                 skipped: rejected,

@@ -39,6 +39,8 @@ pub(super) struct WirePayload<T> {
     pub(super) truncated: Scalar,
     /// How many alerts are beyond the limit.
     pub(super) beyond_limit: u64,
+    /// What all alerts of the group have, also those that were cut off; empty where it can't be read in full.
+    pub(super) group_labels: BTreeMap<String, String>,
 }
 
 /// Reads a payload, each alert through `convert`, at most `limit` of them.
@@ -72,6 +74,7 @@ impl<'de, T, F: FnMut(WireAlert) -> T> Visitor<'de> for PayloadVisitor<F> {
         let mut alerts = None;
         let mut version = None;
         let mut truncated = None;
+        let mut group = None;
         let mut beyond_limit = 0;
         while let Some(key) = map.next_key_seed(Any(Bounded(SCALAR)))? {
             let Scalar::Text(key) = key else {
@@ -84,6 +87,9 @@ impl<'de, T, F: FnMut(WireAlert) -> T> Visitor<'de> for PayloadVisitor<F> {
                     .is_some(),
                 "truncatedAlerts" => truncated
                     .replace(map.next_value_seed(Any(Bounded(SCALAR)))?)
+                    .is_some(),
+                "groupLabels" => group
+                    .replace(map.next_value_seed(Any(Labels(LabelsRead::default())))?)
                     .is_some(),
                 "alerts" => alerts
                     .replace(map.next_value_seed(Any(AlertList {
@@ -106,6 +112,13 @@ impl<'de, T, F: FnMut(WireAlert) -> T> Visitor<'de> for PayloadVisitor<F> {
             alerts: alerts.unwrap_or_else(|| Some(Vec::new())),
             truncated: truncated.unwrap_or_default(),
             beyond_limit,
+            group_labels: match group {
+                Some(LabelsRead {
+                    kept,
+                    problem: None,
+                }) => kept,
+                _ => BTreeMap::new(),
+            },
         })
     }
 }

@@ -81,7 +81,9 @@ impl Api {
             clock,
             deployment: json!({
                 "apiVersion": "apps/v1", "kind": "Deployment",
-                "metadata": {"name": "web", "namespace": "lab30", "uid": "d1", "generation": 1, "resourceVersion": "1"},
+                "metadata": {"name": "web", "namespace": "lab30", "uid": "d1", "generation": 1, "resourceVersion": "1",
+                    "managedFields": [{"manager": "kubectl-create", "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                        "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {"f:image": {}}}}}}}}]},
                 "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": template("web:1")},
             }),
             replica_sets: Vec::new(),
@@ -248,6 +250,8 @@ fn operation(method: &Method, path: &str, dry: bool) -> &'static str {
         "GET" if incident => "get incident",
         "GET" if path.ends_with("/replicasets") => "list replicasets",
         "GET" if path.ends_with("/pods") => "list pods",
+        "GET" if path.contains("/pods/") => "get pod",
+        "GET" if path.contains("/replicasets/") => "get replicaset",
         "GET" if path.ends_with("/events") => "list events",
         "GET" if path.ends_with("/namespaces/lab30") => "get namespace",
         "GET" if path == "/version" => "get version",
@@ -389,6 +393,18 @@ impl State {
             "get deployment" => (200, self.deployment.clone()),
             "list replicasets" => list(self.replica_sets.clone()),
             "list pods" => list(self.pods.clone()),
+            "get pod" | "get replicaset" => {
+                let all = if operation == "get pod" {
+                    &self.pods
+                } else {
+                    &self.replica_sets
+                };
+                let mut named = all.iter().filter(|one| one["metadata"]["name"] == *name);
+                match named.next() {
+                    Some(one) => (200, one.clone()),
+                    None => (404, failure(404, "NotFound")),
+                }
+            }
             "list events" => list(Vec::new()),
             "create event" => (201, body.clone()),
             "list incidents" => {

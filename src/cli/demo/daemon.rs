@@ -8,6 +8,7 @@ use crate::intake::Limits;
 use crate::intake::authentication::Authentication;
 use crate::intake::ports::{Operations, Readiness};
 use crate::intake::routes::{self, Routes, Webhook};
+use crate::platform::prometheus::Together;
 use crate::sim::World;
 use crate::telemetry::metrics::Metrics;
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ pub(super) fn start(
     let metrics = Metrics::new(BUILD).map_err(DemoError::Metrics)?;
     metrics.touch_policies(config.policies.iter().map(|policy| policy.name.as_str()));
     let (sender, receiver) = watch::channel(Arc::new(config));
-    let prometheus = world.prometheus();
+    let prometheus = Arc::new(Together::new(world.prometheus()));
     let (context, news) = Context::new(Parts {
         cluster: world.cluster(USER_AGENT, Arc::new(metrics.clone())),
         prometheus: Arc::new(move |_| prometheus.clone()),

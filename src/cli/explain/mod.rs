@@ -244,12 +244,13 @@ fn workload(text: &str) -> Result<(WorkloadKind, String), String> {
         .ok_or("a workload is TYPE/NAME, for example deployment/web")?;
     let kind = match kind.to_ascii_lowercase().trim_end_matches(".apps") {
         "deployment" | "deployments" | "deploy" => WorkloadKind::Deployment,
-        kind @ ("statefulset" | "statefulsets" | "sts" | "daemonset" | "daemonsets" | "ds") => {
+        "statefulset" | "statefulsets" | "sts" => WorkloadKind::StatefulSet,
+        "daemonset" | "daemonsets" | "ds" => WorkloadKind::DaemonSet,
+        kind => {
             return Err(format!(
-                "{kind} can't be explained yet; only deployments can"
+                "{kind:?} is no workload; deployment, statefulset and daemonset are"
             ));
         }
-        kind => return Err(format!("{kind:?} is no workload; deployment is one")),
     };
     // https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
     let fits = |letter: char| {
@@ -269,8 +270,7 @@ mod tests {
     fn what_is_no_workload_is_refused_with_what_is_one() {
         for (text, says) in [
             ("web", "TYPE/NAME"),
-            ("pod/web", "deployment is one"),
-            ("sts/web", "yet"),
+            ("pod/web", "daemonset are"),
             ("deploy/", "no name"),
             ("deploy/../web", "no name"),
         ] {
@@ -280,10 +280,16 @@ mod tests {
     }
 
     #[test]
-    fn kubectls_names_for_a_deployment_are_understood() {
-        for text in ["deployment/web", "deploy/web", "Deployments.apps/web"] {
-            let expected = (WorkloadKind::Deployment, "web".to_owned());
-            assert_eq!(workload(text), Ok(expected), "{text}");
+    fn kubectls_names_for_a_workload_are_understood() {
+        use WorkloadKind::{DaemonSet, Deployment, StatefulSet};
+        for (text, kind) in [
+            ("deployment/web", Deployment),
+            ("deploy/web", Deployment),
+            ("Deployments.apps/web", Deployment),
+            ("sts/web", StatefulSet),
+            ("ds/web", DaemonSet),
+        ] {
+            assert_eq!(workload(text), Ok((kind, "web".to_owned())), "{text}");
         }
     }
 

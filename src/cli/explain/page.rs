@@ -26,6 +26,7 @@ pub(super) fn text(explained: &Explained) -> String {
     would(&mut paper, explained);
     revisions(&mut paper, case);
     let status = explained.incident.status.clone().unwrap_or_default();
+    story::owners(&mut paper, &status);
     story::found(&mut paper, &status);
     story::next_steps(&mut paper, &status);
     paper.into_text()
@@ -105,18 +106,25 @@ fn health(case: &Case, revision: &Revision) -> String {
         told.push("seen failing".to_owned());
     }
     told.push(match &case.evidence.history {
-        Observed::Known(history) => history
-            .get(&revision.name)
-            .and_then(|history: &HealthHistory| history.longest)
-            .map_or_else(
-                || "never seen healthy".to_owned(),
-                |stretch| {
-                    let until = stretch.to.strftime("%m-%d %H:%MZ");
-                    format!("healthy for {} up to {until}", human(stretch.span()))
-                },
-            ),
+        Observed::Known(history) => seen(history.get(&revision.name)),
         Observed::Absent => "no history".to_owned(),
         Observed::Unavailable(_) => "its history can't be read".to_owned(),
     });
     told.join(", ")
+}
+
+fn seen(history: Option<&HealthHistory>) -> String {
+    match history {
+        Some(HealthHistory {
+            unknown: Some(_), ..
+        }) => "its history can't be told".to_owned(),
+        Some(HealthHistory {
+            longest: Some(stretch),
+            ..
+        }) => {
+            let until = stretch.to.strftime("%m-%d %H:%MZ");
+            format!("healthy for {} up to {until}", human(stretch.span()))
+        }
+        Some(_) | None => "never seen healthy".to_owned(),
+    }
 }

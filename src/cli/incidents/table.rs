@@ -1,5 +1,6 @@
 //! A table as kubectl prints one: three spaces between columns, `<none>` for what is empty, the age last.
 
+use crate::domain::text::clean;
 use crate::record::crd::Incident;
 use jiff::{SignedDuration, Timestamp};
 
@@ -89,12 +90,10 @@ fn cells(incident: &Incident, now: Timestamp, columns: Columns, namespaces: bool
     if columns == Columns::Wide {
         cells.push(status.message);
     }
-    let filled = cells.into_iter().map(|cell| {
-        if cell.is_empty() {
-            "<none>".to_owned()
-        } else {
-            cell
-        }
+    // One line and nothing that fools a terminal, whoever wrote the record.
+    let filled = cells.iter().map(|cell| match clean(cell) {
+        cell if cell.is_empty() => "<none>".to_owned(),
+        cell => cell,
     });
     filled.collect()
 }
@@ -172,6 +171,15 @@ mod tests {
         assert!(shown.starts_with("lab30   lab30-web-x"), "{shown}");
         assert!(shown.ends_with("90s   no policy matches\n"), "{shown}");
         assert_eq!(shown.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_hostile_record_can_not_fool_a_terminal() {
+        let hostile = json!({"phase": "Held\u{1b}]0;x\u{7}", "message": "a\u{202e}b\nc\u{1b}[2J"});
+        let shown = text(&[incident(&hostile)], now(), Columns::Wide, false, false);
+        assert!(shown.ends_with("90s   ab c\n"), "{shown:?}");
+        assert!(shown.contains("   Held   "), "{shown:?}");
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::closing::{close, take_back};
 use super::{Decided, Effect, LONGEST_OPEN, Looked, QUIET_FOR, QUIET_LOOK, Step, Wake};
-use crate::domain::diagnosis::{Diagnosis, EntryRecord};
+use crate::domain::diagnosis::{Diagnosis, EntryRecord, SharedRecord};
 use crate::domain::identity::TemplateHash;
 use crate::domain::incident::{Ending, IncidentStatus, Phase};
 use crate::domain::plan::Rehearsal;
@@ -90,6 +90,10 @@ fn remember(next: &mut IncidentStatus, look: &Looked, now: Timestamp) {
     // A light look has no Events and logs to lean on: it must not replace what a full one found.
     if look.decided.is_some() {
         next.diagnosis = entries(&look.diagnosis);
+        next.shared = look.diagnosis.shared.as_ref().map(|shared| SharedRecord {
+            cause: shared.cause.as_str().to_owned(),
+            because: truncate(&shared.because, 1024),
+        });
         next.cause = look
             .diagnosis
             .leading_cause()
@@ -146,6 +150,7 @@ fn quiet(next: &IncidentStatus, look: &Looked, now: Timestamp) -> Option<Step> {
 fn decide(incident: &Incident, mut next: IncidentStatus, decided: Decided, now: Timestamp) -> Step {
     let Decided {
         facts,
+        owners,
         verdict,
         plan,
         rehearsal,
@@ -162,6 +167,7 @@ fn decide(incident: &Incident, mut next: IncidentStatus, decided: Decided, now: 
     if next.diagnosis.is_empty() || verdict.reason != Reason::NotFailing {
         next.evidence = facts;
     }
+    next.owners = owners;
     next.mode = mode.as_str().to_owned();
     next.policy = policy.clone();
     next.reason = verdict.reason.as_str().to_owned();

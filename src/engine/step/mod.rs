@@ -116,6 +116,8 @@ impl Looked {
 pub struct Decided {
     /// What each source said.
     pub facts: Vec<FactRecord>,
+    /// Who else has a say in the template, in words.
+    pub owners: Vec<String>,
     /// The verdict.
     pub verdict: Verdict,
     /// The plan, where there is one, and its rehearsal.

@@ -64,7 +64,9 @@ fn failing() -> Diagnosis {
             facts: vec!["Pods: web waits".into()],
             pods: vec!["web-bad-1".into()],
             longest_run_seconds: 0,
+            cured_by: None,
         }],
+        shared: None,
         older_failing: vec![],
         pending: vec![],
     }
@@ -74,6 +76,7 @@ fn quiet() -> Diagnosis {
     Diagnosis {
         newest: None,
         entries: vec![],
+        shared: None,
         older_failing: vec![],
         pending: vec![],
     }
@@ -108,6 +111,7 @@ fn plan() -> Plan {
 fn look(diagnosis: Diagnosis, decision: Option<(Decision, Reason, Mode)>) -> Input {
     let decided = decision.map(|(decision, reason, mode)| Decided {
         facts: vec![],
+        owners: vec![],
         verdict: Verdict {
             decision,
             reason,

@@ -434,3 +434,23 @@ proptest! {
         let _ = parse(&body, LIMIT);
     }
 }
+
+#[test]
+fn the_name_of_a_group_is_its_labels_and_not_what_the_alerts_that_are_left_have_in_common() {
+    let named = |body: serde_json::Value| parse(body.to_string().as_bytes(), 4).unwrap().group_name;
+    let common = json!({"version": "4", "alerts": [], "groupLabels": {}, "commonLabels": {"alertname": "A"}});
+    assert_eq!(named(common), None);
+    let group = json!({"version": "4", "alerts": [], "groupLabels": {"alertname": "A\u{1b}B"}});
+    assert_eq!(named(group), Some("AB".to_owned()));
+    for odd in [
+        json!(3),
+        json!(null),
+        json!({"alertname": 3}),
+        json!({"alertname": "a".repeat(5000)}),
+    ] {
+        assert_eq!(
+            named(json!({"version": "4", "alerts": [], "groupLabels": odd})),
+            None
+        );
+    }
+}
