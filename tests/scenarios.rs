@@ -15,7 +15,9 @@
 mod runner;
 
 use runner::case::{Case, folders};
+use runner::table::{Row, summary, table};
 use runner::{aloud, judge, stage};
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -23,8 +25,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many cases are told at the same time.
 const THREADS: usize = 2;
-/// Fewer cases than this are too few to trust (issue 4).
-const CASES_AT_LEAST: usize = 30;
+/// Fewer cases than this are too few to trust.
+const CASES_AT_LEAST: usize = 60;
 
 fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
@@ -36,8 +38,16 @@ fn read(folder: &Path) -> Result<Case, String> {
     Case::read(folder, &name, &cases().join("default.yaml")).map_err(|mistake| mistake.to_string())
 }
 
-/// Tells one case; what differs from what was expected, and what the incidents say of it.
-fn tell(case: &Case) -> Result<(Vec<String>, String), String> {
+/// What came of a case.
+struct Told {
+    differences: Vec<String>,
+    /// What the incidents say of it.
+    story: String,
+    row: Row,
+}
+
+/// Tells one case.
+fn tell(case: &Case) -> Result<Told, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -45,7 +55,14 @@ fn tell(case: &Case) -> Result<(Vec<String>, String), String> {
         .unwrap();
     let told = catch_unwind(AssertUnwindSafe(|| runtime.block_on(stage::tell(case))));
     match told {
-        Ok(Ok(stage)) => Ok((judge::differences(case, &stage), aloud::story(&stage))),
+        Ok(Ok(stage)) => {
+            let differences = judge::differences(case, &stage);
+            Ok(Told {
+                row: Row::of(case, &stage, &differences),
+                differences,
+                story: aloud::story(&stage),
+            })
+        }
         Ok(Err(mistake)) => Err(mistake.to_string()),
         Err(panic) => {
             let words = panic.downcast_ref::<String>().cloned().or_else(|| {
@@ -62,16 +79,26 @@ fn tell(case: &Case) -> Result<(Vec<String>, String), String> {
     }
 }
 
-/// Tells all of them; the report of each that is not as expected.
-fn tell_all(cases: &[Case], aloud: bool) -> Vec<String> {
+/// Tells all of them; the report of each that is not as expected, and a row of each.
+fn tell_all(cases: &[Case], aloud: bool) -> (Vec<String>, Vec<Row>) {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
+    let rows = Mutex::new(Vec::new());
     let work = || {
-        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let (differences, story) = match tell(case) {
-                Ok(told) => told,
-                Err(why) => (vec![why], String::new()),
-            };
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(case) = cases.get(place) else { break };
+            let told = tell(case).unwrap_or_else(|why| Told {
+                differences: vec![why],
+                story: String::new(),
+                row: Row::untold(case),
+            });
+            let Told {
+                differences,
+                story,
+                row,
+            } = told;
+            rows.lock().unwrap().push((place, row));
             if aloud {
                 println!(
                     "{}: {}\n{story}",
@@ -92,7 +119,15 @@ fn tell_all(cases: &[Case], aloud: bool) -> Vec<String> {
     });
     let mut failures = failures.into_inner().unwrap();
     failures.sort();
-    failures
+    let mut rows = rows.into_inner().unwrap();
+    rows.sort_by_key(|(place, _)| *place);
+    (failures, rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Not by `println!`: the test harness would keep it to itself, and this table is what the corpus is for.
+fn show(table: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n{table}").unwrap();
 }
 
 #[test]
@@ -113,18 +148,21 @@ fn every_case_is_as_expected() {
             Err(mistake) => failures.push(mistake),
         }
     }
-    failures.extend(tell_all(&cases, wanted.is_some()));
+    let (unexpected, rows) = tell_all(&cases, wanted.is_some());
+    failures.extend(unexpected);
+    show(&table(&rows));
     assert!(
         failures.is_empty(),
-        "{} of {} cases are not as expected:\n\n{}",
+        "{} of {} cases are not as expected:\n\n{}\n\n{}",
         failures.len(),
         folders.len(),
-        failures.join("\n\n")
+        failures.join("\n\n"),
+        summary(&rows)
     );
 }
 
 #[test]
-fn there_are_enough_cases_and_a_third_of_them_are_refusals() {
+fn there_are_enough_cases_and_half_of_them_are_refusals() {
     let cases: Vec<Case> = folders(&cases())
         .iter()
         .filter_map(|folder| read(folder).ok())
@@ -135,8 +173,32 @@ fn there_are_enough_cases_and_a_third_of_them_are_refusals() {
         .count();
     assert!(cases.len() >= CASES_AT_LEAST, "{} cases", cases.len());
     assert!(
-        refusals * 3 >= cases.len(),
+        refusals * 2 >= cases.len(),
         "{refusals} refusals of {}",
         cases.len()
     );
+}
+
+/// The faults of the lab that are no Deployments: Ripcord does not repair those kinds yet, so there is one case of each kind.
+const OTHER_KINDS: [&str; 2] = ["ds-image-not-found", "sts-image-not-found"];
+
+#[test]
+fn every_captured_fault_is_a_case_alone_and_after_a_good_revision() {
+    let captured = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/faults");
+    let mut compared = 0;
+    for entry in std::fs::read_dir(captured).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let wanted: &[&str] = if OTHER_KINDS.contains(&name.as_str()) {
+            &[""]
+        } else {
+            &["-alone", "-after-good"]
+        };
+        for which in wanted {
+            let folder = cases().join(format!("fault-{name}{which}"));
+            assert!(folder.is_dir(), "{}", folder.display());
+            compared += 1;
+        }
+    }
+    assert!(compared >= 42, "{compared}");
 }

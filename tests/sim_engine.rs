@@ -8,6 +8,10 @@
     clippy::disallowed_methods
 )]
 
+#[path = "sim_engine/burst.rs"]
+mod burst;
+#[path = "sim_engine/counted.rs"]
+mod counted;
 #[path = "sim_engine/lab.rs"]
 mod lab;
 

@@ -9,9 +9,11 @@
 )]
 
 use jiff::SignedDuration;
+use ripcord::domain::surroundings::{ConfigKind, ConfigName};
 use ripcord::platform::prometheus::{Range, ReplicaHistory, Unanswered};
 use ripcord::sim::{Behaviour, Lie, Program, Pull, World};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 fn manifest(name: &str, image: &str) -> Value {
@@ -57,8 +59,12 @@ async fn waits(world: &World) -> usize {
 }
 
 async fn available(world: &World, deployment: &str) -> Option<i64> {
-    let replicas = world.prometheus().replicas("lab30", deployment).await;
-    replicas.unwrap().map(|replicas| replicas.available)
+    let names = [deployment.to_owned()];
+    let replicas = world.prometheus().replicas("lab30", &names).await;
+    replicas
+        .unwrap()
+        .get(deployment)
+        .map(|replicas| replicas.available)
 }
 
 async fn history(world: &World, of: &str) -> Result<ReplicaHistory, Unanswered> {
@@ -211,12 +217,17 @@ async fn two_sources_make_what_is_not_aggregated_ambiguous() {
     for failure in [
         port.restarts("lab30", &pods, window).await.unwrap_err(),
         port.terminations("lab30", &pods).await.unwrap_err(),
-        port.replicas("lab30", "web").await.unwrap_err(),
+        port.replicas("lab30", &["web".to_owned()])
+            .await
+            .unwrap_err(),
         history(&world, "web").await.unwrap_err(),
     ] {
         assert_eq!(failure.kind(), "ambiguous");
     }
-    assert_eq!(port.replicas("lab30", "nobody").await, Ok(None));
+    assert_eq!(
+        port.replicas("lab30", &["nobody".to_owned()]).await,
+        Ok(BTreeMap::new())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,4 +246,103 @@ async fn old_news_stay_as_they_were_for_good() {
         (waits(&world).await, available(&world, "worker").await),
         (0, None)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_images_that_ran_are_known_by_their_digests_when_their_pods_are_gone() {
+    let world = world().await;
+    let sets = names(&world, "ReplicaSet", "web");
+    world.delete("lab30", "web");
+    seconds(&world, 120).await;
+    let port = world.prometheus();
+    let hour = SignedDuration::from_hours(1);
+    let images = port.digests("lab30", &sets, hour).await.unwrap();
+    assert_eq!(images.len(), 1);
+    assert_eq!(images[0].container, "web");
+    assert!(images[0].image.contains("web@sha256:"), "{images:?}");
+    let minute = SignedDuration::from_mins(1);
+    assert_eq!(port.digests("lab30", &sets, minute).await, Ok(Vec::new()));
+}
+
+async fn changes(world: &World, name: &str) -> Option<(i64, Vec<i64>)> {
+    let to = world.clock().now();
+    let range = Range {
+        from: to - SignedDuration::from_hours(1),
+        to,
+        step: SignedDuration::from_mins(1),
+    };
+    let names = [ConfigName {
+        kind: ConfigKind::ConfigMap,
+        name: name.to_owned(),
+    }];
+    let port = world.prometheus();
+    let histories = port.config_changes("lab30", &names, range).await.unwrap();
+    let ago = |at: jiff::Timestamp| to.duration_since(at).as_secs();
+    let history = histories.into_values().next()?;
+    let changed = history.changed_at.into_iter().map(ago).collect();
+    Some((ago(history.known_since), changed))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_config_map_is_known_from_its_first_scrape_on_and_each_change_is_seen_once() {
+    let world = world().await;
+    assert_eq!(changes(&world, "settings").await, None);
+    world.config_map("lab30", "settings", &[("A", "1")]);
+    seconds(&world, 300).await;
+    world.config_map("lab30", "settings", &[("A", "2")]);
+    seconds(&world, 150).await;
+    let (known, changed) = changes(&world, "settings").await.unwrap();
+    assert!((390..=450).contains(&known), "{known}");
+    assert_eq!(changed.len(), 1);
+    assert!((90..=150).contains(&changed[0]), "{changed:?}");
+    world.prometheus_lies(Some(Lie::Empty));
+    assert_eq!(changes(&world, "settings").await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_while_nobody_scraped_is_seen_when_somebody_does_again() {
+    let world = world().await;
+    world.config_map("lab30", "settings", &[("A", "1")]);
+    seconds(&world, 120).await;
+    world.prometheus_stuck(true);
+    world.config_map("lab30", "settings", &[("A", "2")]);
+    seconds(&world, 300).await;
+    world.prometheus_stuck(false);
+    seconds(&world, 120).await;
+    let (_, changed) = changes(&world, "settings").await.unwrap();
+    assert_eq!(changed.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_nobody_hears_from_is_not_ready_and_one_that_is_not_there_is_not_known() {
+    let world = world().await;
+    let nodes = ["lab".to_owned(), "nobody".to_owned()];
+    let port = world.prometheus();
+    let troubles = port.node_troubles(&nodes).await.unwrap();
+    assert_eq!(troubles.keys().collect::<Vec<_>>(), ["lab"]);
+    assert!(troubles["lab"].is_empty());
+    world.lose_node("lab");
+    seconds(&world, 60).await;
+    let troubles = port.node_troubles(&nodes).await.unwrap();
+    let troubles: Vec<_> = troubles["lab"]
+        .iter()
+        .map(|trouble| trouble.as_str())
+        .collect();
+    assert_eq!(troubles, ["NotReady"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_that_fails_is_told_with_its_image_and_workload() {
+    let world = world().await;
+    let namespaces = ["lab30".to_owned()];
+    let port = world.prometheus();
+    assert_eq!(port.pull_failures(&namespaces).await, Ok(Vec::new()));
+    world.apply(&manifest("late", "late:2")).unwrap();
+    seconds(&world, 60).await;
+    let failures = port.pull_failures(&namespaces).await.unwrap();
+    assert_eq!(failures.len(), 1);
+    assert_eq!(failures[0].image, "late:2");
+    assert_eq!(failures[0].workload(), "lab30/late");
+    let elsewhere = ["default".to_owned()];
+    assert_eq!(port.pull_failures(&elsewhere).await, Ok(Vec::new()));
 }

@@ -293,7 +293,7 @@ async fn prometheus_knows_what_was_and_says_when_it_can_not() {
     assert_eq!(port.up().await, Ok(false));
     world.prometheus_down(true);
     assert_eq!(port.up().await, Err(Unanswered::Unreachable));
-    let replicas = port.replicas("lab30", "web").await;
+    let replicas = port.replicas("lab30", &["web".to_owned()]).await;
     assert_eq!(replicas, Err(Unanswered::Unreachable));
 }
 

@@ -21,8 +21,8 @@
 //! differ, this one is wrong. `tests/sim_shapes.rs` compares its objects with captures field by field.
 //!
 //! # What is not modelled
-//! - API: any patch but JSON Patch, server-side apply, `managedFields`, warnings, finalizers, deletion of namespaces and of collections,
-//!   orphaning and foreground deletion (what an object controls goes with it at once), lists of an older version (a list's second page is
+//! - API: any patch but JSON Patch, server-side apply, `managedFields` but for clients' writes of Deployments, warnings, finalizers, deletion
+//!   of namespaces and of collections, orphaning and foreground deletion (what an object controls goes with it at once), lists of an older version (a list's second page is
 //!   answered 410 as soon as anything has changed), `sendInitialEvents`, quantities that are sent as numbers; validation but for names, types
 //!   and unknown fields, a Deployment's selector and containers, a Lease's duration, an Event's required fields, and types, lengths and
 //!   defaults of Incidents (no formats, patterns or CEL); RBAC but for one switch (patching workloads). Admission looks at what clients and
@@ -214,8 +214,13 @@ impl World {
         api::work_on_stranded(&mut state);
         controllers::settle(&mut state);
         if state.ticks.is_multiple_of(TICKS_BETWEEN_SCRAPES) {
-            let State { scrapes, api, .. } = &mut *state;
-            scrapes.scrape(&api.store);
+            let State {
+                scrapes,
+                api,
+                kubelet,
+                ..
+            } = &mut *state;
+            scrapes.scrape(&api.store, &kubelet.secrets);
         }
     }
 

@@ -1,11 +1,12 @@
 //! What goes wrong around a simulated cluster, and what people change in it: settings, nodes, events, Prometheus.
 
 use super::api::resources::{CONFIG_MAPS, EVENTS, NODES};
-use super::controllers::evict;
+use super::controllers::{Quota, evict};
 use super::prometheus::Lie;
 use super::verbs::note;
 use super::{State, World, json, locked};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 impl World {
@@ -51,6 +52,21 @@ impl World {
     pub fn delete_secret(&self, namespace: &str, name: &str) {
         let key = (namespace.to_owned(), name.to_owned());
         locked(&self.shared).kubelet.secrets.remove(&key);
+    }
+
+    /// Limits what the pods of a namespace may ask for together: `requests.cpu` to `4`. Nothing named lifts it.
+    pub fn quota(&self, namespace: &str, name: &str, hard: &BTreeMap<String, String>) {
+        let State { api, settled, .. } = &mut *locked(&self.shared);
+        if hard.is_empty() {
+            api.store.quotas.remove(namespace);
+        } else {
+            let quota = Quota {
+                name: name.to_owned(),
+                hard: hard.clone(),
+            };
+            api.store.quotas.insert(namespace.to_owned(), quota);
+        }
+        settled.stir();
     }
 
     /// Adds a node: 4 processors, 8 GiB. Every world begins with one, `lab`.

@@ -4,7 +4,7 @@ use super::api::failure::Failure;
 use super::api::resources::{DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS, Resource};
 use super::api::{
     AdmissionRule, Interference, Operation, Review, Write, admit, check_deployment,
-    default_deployment, moved_generation,
+    default_deployment, moved_generation, note_fields,
 };
 use super::controllers::{Program, Registry};
 use super::{State, World, json, locked};
@@ -208,7 +208,7 @@ fn apply(state: &mut State, manifest: &Value) -> Result<Arc<Value>, Failure> {
     Ok(state.api.store.put(DEPLOYMENTS, next))
 }
 
-/// What the admission rule makes of a person's change.
+/// What the admission rule makes of a person's change, and whose the fields are then.
 fn admitted(
     state: &State,
     resource: &Resource,
@@ -229,7 +229,11 @@ fn admitted(
         after: Some(after),
     };
     let admitted = admit(state.api.admission.as_ref(), resource, &review)?;
-    Ok(admitted.unwrap_or_default())
+    let mut admitted = admitted.unwrap_or_default();
+    if resource == DEPLOYMENTS {
+        note_fields(before, &mut admitted, "kubectl", &state.api.store.stamp());
+    }
+    Ok(admitted)
 }
 
 /// Notes what a person did.

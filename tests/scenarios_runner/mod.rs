@@ -5,7 +5,7 @@
 //! story, expected     -> what a case says: what happens, and what must be true afterwards
 //! stage, verbs        -> the simulated cluster with the daemon on it; one function for each thing that can happen
 //! judge, safety       -> what is otherwise than expected, and what may never be
-//! aloud               -> what the incidents say, for people
+//! aloud, table        -> what the incidents say, and the whole corpus in a table, for people
 //! ```
 //!
 //! To add something that can happen: a line in `story::verbs!`, its shape, and an arm in `verbs::act`.
@@ -23,6 +23,7 @@ pub(crate) mod safety;
 pub(crate) mod shape;
 pub(crate) mod stage;
 pub(crate) mod story;
+pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod verbs;
 pub(crate) mod webhook;

@@ -79,6 +79,12 @@ shape!(
 );
 
 shape!(
+    /// `quota:` What the pods of a namespace may ask for together; `hard: {}` lifts it.
+    QuotaShape { namespace: Text, }
+    required { name: Text, hard: BTreeMap<String, String>, }
+);
+
+shape!(
     /// `node:` What becomes of one.
     NodeShape {}
     required { name: Text, is: Text, }
@@ -133,6 +139,7 @@ verbs! {
     delete => Delete(DeleteShape),
     config_map => ConfigMap(ConfigMapShape),
     secret => Secret(SecretShape),
+    quota => Quota(QuotaShape),
     node => Node(NodeShape),
     evict => Evict(DeploymentShape),
     events => Events(Text),
@@ -315,21 +322,24 @@ fn check(source: &Source, files: &Files, named: &mut Named, verb: &Verb) -> Resu
         | Verb::RolloutUndo(_)
         | Verb::ConfigMap(_)
         | Verb::Secret(_)
+        | Verb::Quota(_)
         | Verb::Evict(_)
         | Verb::Admission(_)
         | Verb::Rbac(_) => Ok(()),
     }
 }
 
-const PULLS: [(&str, Pull); 8] = [
+const PULLS: [(&str, Pull); 10] = [
     ("exists", Pull::Exists),
     ("not-found", Pull::NotFound),
     ("unauthorized", Pull::Unauthorized),
     ("forbidden", Pull::Forbidden),
     ("rate-limited", Pull::RateLimited),
+    ("internal-error", Pull::InternalError),
     ("unavailable", Pull::Unavailable),
     ("refused", Pull::Refused),
     ("no-such-host", Pull::NoSuchHost),
+    ("wrong-platform", Pull::WrongPlatform),
 ];
 
 /// What the registries are to answer.

@@ -6,7 +6,7 @@ use super::program::program;
 use super::shape::{Number, Text};
 use super::stage::Stage;
 use super::story::{
-    self, AnnotateShape, ConfigMapShape, DeleteShape, DeploymentShape, EditShape, LIES,
+    self, AnnotateShape, ConfigMapShape, DeleteShape, DeploymentShape, EditShape, LIES, QuotaShape,
     SecretShape, SetImageShape, UndoShape, Verb,
 };
 use super::webhook::AlertShape;
@@ -78,6 +78,7 @@ pub(crate) async fn act(stage: &mut Stage, case: &Case, verb: &Verb) -> Result<(
             secret(stage, shape);
             Ok(())
         }
+        Verb::Quota(shape) => quota(stage, shape),
         Verb::Node(shape) => {
             node(stage, &shape.name.value, &shape.is.value);
             Ok(())
@@ -163,6 +164,22 @@ fn config_map(stage: &Stage, shape: &ConfigMapShape) {
         .map(|(key, value)| (key.as_str(), value.as_str()))
         .collect();
     stage.world.config_map(&namespace, &shape.name.value, &data);
+}
+
+fn quota(stage: &Stage, shape: &QuotaShape) -> Result<(), String> {
+    let is_amount = |(what, amount): &(&String, &String)| {
+        what.starts_with("requests.") && ripcord::domain::quantity::parse(amount).is_some()
+    };
+    if let Some((what, amount)) = shape.hard.iter().find(|item| !is_amount(item)) {
+        return Err(format!(
+            "`{what}: {amount}` limits nothing: it reads as `requests.cpu: \"3\"`"
+        ));
+    }
+    let namespace = namespace(stage, shape.namespace.as_ref());
+    stage
+        .world
+        .quota(&namespace, &shape.name.value, &shape.hard);
+    Ok(())
 }
 
 fn secret(stage: &Stage, shape: &SecretShape) {

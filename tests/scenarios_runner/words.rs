@@ -11,23 +11,27 @@ use ripcord::domain::verdict::{Decision, Reason};
 use std::time::Duration;
 
 /// The guards, in the order in which they are asked (README, "How it decides"). That a verdict has just these is checked in every case.
-pub(crate) const GUARDS: [Reason; 17] = [
+pub(crate) const GUARDS: [Reason; 21] = [
     Reason::Unavailable,
     Reason::NotInScope,
     Reason::OptedOut,
     Reason::RolloutPaused,
+    Reason::ForeignOwner,
     Reason::NoPolicy,
     Reason::OlderRevision,
     Reason::NoRecentRollout,
     Reason::NotFailing,
     Reason::Dwelling,
+    Reason::PartlyHealthy,
     Reason::CauseNotAllowed,
     Reason::OtherContainerFails,
     Reason::StepsSpent,
     Reason::TargetUnproven,
     Reason::NoTarget,
     Reason::Quarantined,
+    Reason::ChangedByOther,
     Reason::CoolingDown,
+    Reason::Storm,
     Reason::DryRunRefused,
 ];
 

@@ -1,5 +1,6 @@
 //! The lab "K8s Incidents I" in the simulated cluster, and the whole daemon on it: the webhook's filter, the engine, the real kube client.
 
+use super::counted::{Asked, Counted};
 use bytes::Bytes;
 use http_body_util::Full;
 use kube::CustomResourceExt as _;
@@ -9,11 +10,13 @@ use ripcord::engine::{self, Context, Explained, Intake, Parts, TaskDied, Unexpla
 use ripcord::intake::Limits;
 use ripcord::intake::authentication::Authentication;
 use ripcord::intake::routes::{self, Routes, Webhook};
+use ripcord::platform::prometheus::Together;
 use ripcord::record::crd::Incident;
 use ripcord::sim::{Behaviour, Program, Pull, World, Write};
 use ripcord::telemetry::Metrics;
 use ripcord::telemetry::metrics::Build;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -57,6 +60,9 @@ policies:
 pub(crate) struct Lab {
     pub(crate) world: World,
     pub(crate) context: Context,
+    /// What was asked of the API server and of Prometheus.
+    requests: Metrics,
+    asked: Asked,
     routes: Routes,
     stop: CancellationToken,
     engine: JoinHandle<Result<(), TaskDied>>,
@@ -65,17 +71,7 @@ pub(crate) struct Lab {
 impl Lab {
     /// Both workloads have been healthy for ten minutes when the daemon starts.
     pub(crate) async fn healthy(mode: &str) -> Self {
-        let crd = serde_json::to_value(Incident::crd()).unwrap();
-        let schema = crd
-            .pointer("/spec/versions/0/schema/openAPIV3Schema")
-            .cloned();
-        let world = World::new("2026-11-23T04:00:00Z".parse().unwrap(), schema);
-        world.namespace(NAMESPACE);
-        world.registry(|registry| {
-            for image in [GOOD_IMAGE, OLD_IMAGE, "redis:7-alpine"] {
-                registry.set(image, Pull::Exists);
-            }
-        });
+        let world = world();
         let words = "/bin/entrypoint.sh: exec: line 5: 9090: not found";
         world.program(Program::that(Behaviour::crashes(127, words)).with_args(&BAD_ARGS));
         world.apply(&redis(&[])).unwrap();
@@ -96,7 +92,9 @@ impl Lab {
         .unwrap();
         // Nobody reloads: the receiver keeps the last value.
         let (_, receiver) = watch::channel(config);
-        let prometheus = world.prometheus();
+        let asked = Asked::default();
+        let counted = Counted::new(world.prometheus(), asked.clone());
+        let prometheus = Arc::new(Together::new(Arc::new(counted)));
         let (context, news) = Context::new(Parts {
             cluster: world.cluster("ripcord/0.1.0", Arc::new(metrics.clone())),
             prometheus: Arc::new(move |_| prometheus.clone()),
@@ -107,6 +105,7 @@ impl Lab {
             process: "ripcord-1".to_owned(),
             own_namespace: Some("ripcord-system".to_owned()),
         });
+        let requests = metrics.clone();
         let webhook = Webhook {
             receiver: Intake::new(context.clone()),
             authentication: Authentication::Insecure,
@@ -118,6 +117,8 @@ impl Lab {
         Self {
             world,
             context,
+            requests,
+            asked,
             routes,
             stop,
             engine,
@@ -138,8 +139,47 @@ impl Lab {
         self.world.advance(Duration::from_secs(seconds)).await;
     }
 
+    /// So many shops, healthy for ten minutes, and a daemon that watches over them.
+    pub(crate) async fn shops(count: usize) -> Self {
+        let world = world();
+        for number in 0..count {
+            world.apply(&shop(number, OLD_IMAGE)).unwrap();
+        }
+        world.advance(Duration::from_secs(600)).await;
+        Self::start(world, "dry-run")
+    }
+
+    /// All of them are given an image that does not exist.
+    pub(crate) fn break_shops(&self, count: usize) {
+        for number in 0..count {
+            self.world.apply(&shop(number, BAD_IMAGE)).unwrap();
+        }
+    }
+
+    /// How often the API server was asked, by operation, for all that was done.
+    pub(crate) fn requests(&self) -> BTreeMap<String, u64> {
+        let metric = "ripcord_dependency_request_duration_seconds_count{dependency=\"kubernetes\",operation=\"";
+        let page = self.requests.render();
+        let rows = page.lines().filter_map(|line| line.strip_prefix(metric));
+        rows.map(|row| {
+            let (operation, count) = row.split_once("\"} ").unwrap();
+            (operation.to_owned(), count.parse().unwrap())
+        })
+        .collect()
+    }
+
+    /// How often Prometheus was asked, by question.
+    pub(crate) fn asked(&self) -> BTreeMap<&'static str, u64> {
+        self.asked.lock().unwrap().clone()
+    }
+
     /// Alertmanager posts that a Deployment is not ready; the answer's status.
     pub(crate) async fn alert(&self, deployment: &str) -> u16 {
+        self.alert_with(deployment, "faa6b0195985d9a2").await
+    }
+
+    /// The same as one of several alerts.
+    pub(crate) async fn alert_with(&self, deployment: &str, fingerprint: &str) -> u16 {
         let labels = json!({
             "alertname": "Lab30DeploymentNotReady", "deployment": deployment, "namespace": NAMESPACE,
             "job": "kube-state-metrics", "severity": "warning",
@@ -150,7 +190,7 @@ impl Lab {
             "groupKey": "{}", "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "",
             "alerts": [{
                 "status": "firing", "labels": labels, "annotations": {}, "startsAt": now,
-                "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": "faa6b0195985d9a2",
+                "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": fingerprint,
             }],
         })
         .to_string();
@@ -223,6 +263,34 @@ impl Lab {
         self.engine.await.unwrap().unwrap();
         self.world
     }
+}
+
+/// An empty cluster with the lab's namespace and images.
+fn world() -> World {
+    let crd = serde_json::to_value(Incident::crd()).unwrap();
+    let schema = crd
+        .pointer("/spec/versions/0/schema/openAPIV3Schema")
+        .cloned();
+    let world = World::new("2026-11-23T04:00:00Z".parse().unwrap(), schema);
+    world.namespace(NAMESPACE);
+    world.registry(|registry| {
+        for image in [GOOD_IMAGE, OLD_IMAGE, "redis:7-alpine"] {
+            registry.set(image, Pull::Exists);
+        }
+    });
+    world
+}
+
+/// One of many.
+pub(crate) fn shop_name(number: usize) -> String {
+    format!("shop-{number:03}")
+}
+
+fn shop(number: usize, image: &str) -> Value {
+    deployment(
+        &shop_name(number),
+        &json!({"name": "web", "image": image, "imagePullPolicy": "Always"}),
+    )
 }
 
 fn deployment(name: &str, container: &Value) -> Value {

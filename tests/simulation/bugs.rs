@@ -8,7 +8,7 @@ use ripcord::planted::Bug;
 pub(crate) const BUGS: &[(Bug, u64, &str)] = &[
     (Bug::GuardPasses("RolloutPaused"), 0, "I9"),
     (Bug::GuardPasses("Dwelling"), 6, "I4"),
-    (Bug::GuardPasses("CoolingDown"), 6, "I6"),
+    (Bug::GuardPasses("CoolingDown"), 209, "I6"),
     (Bug::ModeForgotten, 13, "I2"),
     (Bug::OptOutIgnored, 19, "I9"),
     (Bug::AnythingIsProven, 0, "I5"),
@@ -28,7 +28,7 @@ pub(crate) const BUGS: &[(Bug, u64, &str)] = &[
     (Bug::ClosedForgotten, 13, "I11"),
     (Bug::OvertakenUnnoticed, 60, "I9"),
     (Bug::UnreadablePastIsEmpty, 98, "I10"),
-    (Bug::RecoveredTooSoon, 36, "I12"),
+    (Bug::RecoveredTooSoon, 599, "I12"),
     (Bug::TimeOutIsRecovery, 599, "I12"),
     (Bug::ActionIdForgotten, 0, "I1"),
     (Bug::AwayIsMissing, 55, "W1"),

@@ -9,6 +9,7 @@ use ripcord::intake::Limits;
 use ripcord::intake::authentication::Authentication;
 use ripcord::intake::routes::{self, Routes, Webhook};
 use ripcord::platform::clock::Clock;
+use ripcord::platform::prometheus::Together;
 use ripcord::sim::World;
 use ripcord::telemetry::Metrics;
 use ripcord::telemetry::metrics::Build;
@@ -81,7 +82,7 @@ impl Process {
         .unwrap();
         // Nobody reloads: the receiver keeps the last value.
         let (_, receiver) = watch::channel(configuration(mode));
-        let prometheus = world.prometheus();
+        let prometheus = Arc::new(Together::new(world.prometheus()));
         let now = world.clock().now();
         let skewed = now
             .checked_add(jiff::SignedDuration::from_secs(skew))

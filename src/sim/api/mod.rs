@@ -10,6 +10,7 @@ mod field_selector;
 mod history;
 mod interference;
 mod logs;
+mod managed_fields;
 mod patching;
 mod read;
 pub(crate) mod resources;
@@ -30,6 +31,7 @@ pub(crate) use defaults::{
     check as check_deployment, deployment as default_deployment, pod as admit_pod,
 };
 pub use interference::{After, Before, Interference};
+pub(crate) use managed_fields::note as note_fields;
 pub(crate) use validate::moved_generation;
 pub use write_log::{Write, WriteLog};
 

@@ -1,5 +1,6 @@
 //! Where all objects are: etcd and the generic registry together. One counter of resource versions for everything, as there.
 
+use super::super::controllers::Quota;
 use super::super::json;
 use super::failure::Failure;
 use super::history::{Change, History};
@@ -33,6 +34,8 @@ pub(crate) struct Store {
     /// By plural.
     objects: BTreeMap<&'static str, Objects>,
     history: History,
+    /// What the pods of each namespace may ask for.
+    pub(crate) quotas: BTreeMap<String, Quota>,
     /// Tells watches that there is something new.
     changed: watch::Sender<u64>,
 }
@@ -53,6 +56,7 @@ impl Store {
             moved: 0,
             made: 0,
             objects: BTreeMap::new(),
+            quotas: BTreeMap::new(),
             history: History::since(FIRST_VERSION),
             changed: watch::Sender::new(FIRST_VERSION),
         }

@@ -6,8 +6,8 @@ use super::admission::{self, Operation, Review};
 use super::call::{Call, Objects};
 use super::failure::Failure;
 use super::read::{live, shown};
-use super::resources::{NAMESPACES, PODS, Resource};
-use super::{ApiState, delete, events, patching, validate};
+use super::resources::{DEPLOYMENTS, NAMESPACES, PODS, Resource};
+use super::{ApiState, delete, events, managed_fields, patching, validate};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -51,7 +51,8 @@ pub(super) fn create(api: &mut ApiState, request: Request<'_>) -> Result<Value, 
     if resource.has_status {
         json::remove(&mut object, "/status");
     }
-    let object = admitted(api, request, None, object)?;
+    let mut object = admitted(api, request, None, object)?;
+    account(api, request, None, &mut object);
     let object = if request.call.dry_run() {
         Arc::new(api.store.prepare(resource, object)?)
     } else {
@@ -178,6 +179,7 @@ fn update(
         }
     }
     let mut next = admitted(api, request, Some(before), next)?;
+    account(api, request, Some(before), &mut next);
     validate::moved_generation(resource, before, &mut next);
     let stored = if request.call.dry_run() {
         Arc::new(next)
@@ -268,6 +270,14 @@ fn admitted(
     }
     validate::check(api, resource, before, &next)?;
     Ok(next)
+}
+
+/// Who wrote what, of the one resource of which somebody asks it.
+fn account(api: &ApiState, request: Request<'_>, before: Option<&Value>, next: &mut Value) {
+    if request.resource() == DEPLOYMENTS && request.subresource().is_empty() {
+        let manager = request.call.field_manager();
+        managed_fields::note(before, next, &manager, &api.store.stamp());
+    }
 }
 
 fn reviewed<'a>(

@@ -5,15 +5,17 @@ mod deployment;
 mod kubelet;
 mod nodes;
 mod programs;
+mod quota;
 mod recorder;
 mod registry;
 mod replica_set;
 mod scheduler;
 
-pub(crate) use kubelet::{Kubelet, evict};
+pub(crate) use kubelet::{Kubelet, Secrets, evict};
 pub(crate) use nodes::{FIRST as FIRST_NODE, Nodes};
 pub(crate) use programs::Programs;
 pub use programs::{Behaviour, Program};
+pub(crate) use quota::Quota;
 pub(crate) use recorder::Recorder;
 pub use registry::{Pull, Registry};
 pub(crate) use scheduler::Scheduler;

@@ -5,7 +5,7 @@ use super::super::api::resources::{PODS, REPLICA_SETS};
 use super::super::api::store::Store;
 use super::super::json;
 use super::recorder::{Recorder, Reporter, Told};
-use super::scheduler;
+use super::{quota, scheduler};
 use crate::domain::time::{since, whole_seconds};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -19,8 +19,8 @@ const REPORTER: Reporter<'_> = Reporter {
 /// Works on every ReplicaSet once.
 pub(super) fn sync_all(store: &mut Store, recorder: &mut Recorder) {
     for replica_set in store.pick(REPLICA_SETS, |_| true) {
-        scale(store, recorder, &replica_set);
-        count(store, replica_set);
+        let refusal = scale(store, recorder, &replica_set);
+        count(store, replica_set, refusal);
     }
 }
 
@@ -55,11 +55,16 @@ fn pods_of(store: &Store, replica_set: &Value) -> Vec<Arc<Value>> {
     pods
 }
 
-fn scale(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
+/// Makes and takes away pods; why it can't make one, where it can't.
+fn scale(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) -> Option<String> {
     let mut pods = pods_of(store, replica_set);
     let wanted = usize::try_from(json::number(replica_set, "/spec/replicas")).unwrap_or(0);
+    let mut refusal = None;
     for _ in pods.len()..wanted {
-        create(store, recorder, replica_set);
+        refusal = create(store, recorder, replica_set).err();
+        if refusal.is_some() {
+            break;
+        }
     }
     let too_many = pods.len().saturating_sub(wanted);
     // Who goes first (`controller_utils.go`, ActivePodsWithRanks): pending before running, not ready before ready, more restarts, newer.
@@ -74,6 +79,7 @@ fn scale(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
     for pod in pods.into_iter().take(too_many) {
         delete(store, recorder, replica_set, &pod);
     }
+    refusal
 }
 
 fn restarts(pod: &Value) -> i64 {
@@ -84,7 +90,7 @@ fn restarts(pod: &Value) -> i64 {
         .sum()
 }
 
-fn create(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
+fn create(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) -> Result<(), String> {
     let owner = json::text(replica_set, "/metadata/name");
     let suffix = store.fresh_suffix();
     let mut pod = json!({
@@ -112,9 +118,20 @@ fn create(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
     }
     let volume = store.fresh_suffix();
     admit_pod(&mut pod, &volume);
+    if let Some(refusal) = quota::refusal(store, &pod) {
+        if failure(replica_set).is_none() {
+            let told = Told::whole(
+                "Warning",
+                "FailedCreate",
+                format!("Error creating: {refusal}"),
+            );
+            recorder.tell(store, replica_set, &REPORTER, &told);
+        }
+        return Err(refusal);
+    }
     scheduler::place(store, &mut pod);
     let Ok(pod) = store.create(PODS, pod) else {
-        return;
+        return Ok(());
     };
     if !json::text(&pod, "/spec/nodeName").is_empty() {
         scheduler::tell_placed(store, recorder, &pod);
@@ -127,6 +144,12 @@ fn create(store: &mut Store, recorder: &mut Recorder, replica_set: &Value) {
         "Created",
         &pod,
     );
+    Ok(())
+}
+
+/// Its condition `ReplicaFailure`.
+fn failure(replica_set: &Value) -> Option<&Value> {
+    json::list(replica_set, "/status/conditions").first()
 }
 
 /// A pod that its kubelet is asked to end.
@@ -166,7 +189,7 @@ fn tell(
     recorder.tell(store, replica_set, &REPORTER, &told);
 }
 
-fn count(store: &mut Store, mut replica_set: Arc<Value>) {
+fn count(store: &mut Store, mut replica_set: Arc<Value>, refusal: Option<String>) {
     let pods = pods_of(store, &replica_set);
     let now = store.now();
     let needed = SignedDuration::from_secs(json::number(&replica_set, "/spec/minReadySeconds"));
@@ -191,6 +214,18 @@ fn count(store: &mut Store, mut replica_set: Arc<Value>) {
         if count > 0 {
             json::set(&mut status, field, count);
         }
+    }
+    if let Some(message) = refusal {
+        // One that is there stays as it is (`replica_set_utils.go`, SetCondition): the words name the first pod that was refused.
+        let fresh = json!({
+            "type": "ReplicaFailure",
+            "status": "True",
+            "reason": "FailedCreate",
+            "message": message,
+            "lastTransitionTime": store.stamp(),
+        });
+        let condition = failure(&replica_set).cloned().unwrap_or(fresh);
+        json::set(&mut status, "/conditions", json!([condition]));
     }
     if replica_set.get("status") != Some(&status) {
         json::set(Arc::make_mut(&mut replica_set), "/status", status);

@@ -2,8 +2,11 @@
 
 use super::scrapes::{ContainerKey, Scrape};
 use super::view::View;
-use crate::domain::evidence::{ReplicaSeries, RestartSeries, TerminationSeries, WaitingSeries};
+use crate::domain::evidence::{
+    RanImage, ReplicaSeries, RestartSeries, TerminationSeries, WaitingSeries,
+};
 use crate::domain::identity::RevisionName;
+use crate::domain::surroundings::{ConfigHistory, ConfigName, NodeTrouble, PullFailure};
 use crate::platform::prometheus::{Range, ReplicaHistory, ReplicaSample};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,14 +127,18 @@ pub(super) fn terminations(
 pub(super) fn replicas(
     view: &View<'_>,
     namespace: &str,
-    deployment: &str,
-) -> Option<ReplicaSeries> {
-    let key = (namespace.to_owned(), deployment.to_owned());
-    let sizes = view.sizes(*view.instant()?.deployments.get(&key)?);
-    Some(ReplicaSeries {
-        wanted: sizes.wanted,
-        available: sizes.have,
-    })
+    deployments: &[String],
+) -> BTreeMap<String, ReplicaSeries> {
+    let of_one = |deployment: &String| {
+        let key = (namespace.to_owned(), deployment.clone());
+        let sizes = view.sizes(*view.instant()?.deployments.get(&key)?);
+        let counts = ReplicaSeries {
+            wanted: sizes.wanted,
+            available: sizes.have,
+        };
+        Some((deployment.clone(), counts))
+    };
+    deployments.iter().filter_map(of_one).collect()
 }
 
 pub(super) fn history(
@@ -195,6 +202,125 @@ fn restarts_of_set(
         })
         .collect();
     (!gained.is_empty()).then(|| gained.iter().sum())
+}
+
+pub(super) fn digests(
+    view: &View<'_>,
+    namespace: &str,
+    replica_sets: &[String],
+    within: SignedDuration,
+) -> Vec<RanImage> {
+    let from = view.now.checked_sub(within).unwrap_or(view.now);
+    let mut images = BTreeSet::new();
+    let mut before: Option<&Scrape> = None;
+    for (_, scrape) in view.between(from, view.now) {
+        // As long as nothing changed, it is the same.
+        if before.is_some_and(|before| std::ptr::eq(before, scrape)) {
+            continue;
+        }
+        before = Some(scrape);
+        for (key, sample) in &scrape.containers {
+            let asked = key.namespace == namespace && replica_sets.contains(&sample.owner);
+            if asked && sample.image_id.contains("@sha256:") {
+                images.insert(RanImage {
+                    revision: RevisionName::new(&sample.owner),
+                    container: key.container.clone(),
+                    image: sample.image_id.clone(),
+                });
+            }
+        }
+    }
+    images.into_iter().collect()
+}
+
+pub(super) fn config(
+    view: &View<'_>,
+    namespace: &str,
+    names: &[ConfigName],
+    range: Range,
+) -> BTreeMap<ConfigName, ConfigHistory> {
+    let present = view
+        .instant()
+        .map(|scrape| &scrape.config)
+        .into_iter()
+        .flatten();
+    let present: BTreeSet<&ConfigName> = present
+        .filter(|((of, _), _)| of == namespace)
+        .map(|((_, name), _)| name)
+        .collect();
+    let asked = names.iter().filter(|name| present.contains(name));
+    asked
+        .map(|name| (name.clone(), config_history(view, namespace, name, range)))
+        .collect()
+}
+
+/// Step by step: a version that is another one than that of the last step that had one is a change.
+fn config_history(
+    view: &View<'_>,
+    namespace: &str,
+    name: &ConfigName,
+    Range { from, to, step }: Range,
+) -> ConfigHistory {
+    let key = (namespace.to_owned(), name.clone());
+    let mut history = ConfigHistory {
+        known_since: from,
+        changed_at: Vec::new(),
+    };
+    let mut steps = Vec::new();
+    let mut at = crate::domain::time::whole_seconds(to);
+    while at >= from && step > SignedDuration::ZERO {
+        steps.push(at);
+        let Ok(before) = at.checked_sub(step) else {
+            break;
+        };
+        at = before;
+    }
+    let version = |at| view.last(step, at)?.config.get(&key).copied();
+    // What was there at the step before the first one.
+    let mut last = version(at);
+    for at in steps.into_iter().rev() {
+        match (last, version(at)) {
+            (None, Some(_)) => history.known_since = at,
+            (Some(last), Some(now)) if last != now => history.changed_at.push(at),
+            _ => {}
+        }
+        last = version(at).or(last);
+    }
+    history
+}
+
+pub(super) fn nodes(view: &View<'_>, nodes: &[String]) -> BTreeMap<String, BTreeSet<NodeTrouble>> {
+    let known = view
+        .instant()
+        .map(|scrape| &scrape.nodes)
+        .into_iter()
+        .flatten();
+    known
+        .filter(|(name, _)| nodes.contains(name))
+        .map(|(name, troubles)| (name.clone(), troubles.clone()))
+        .collect()
+}
+
+pub(super) fn pulls(view: &View<'_>, namespaces: &[String]) -> Vec<PullFailure> {
+    let containers = view
+        .instant()
+        .into_iter()
+        .flat_map(|scrape| &scrape.containers);
+    containers
+        .filter(|(key, _)| namespaces.contains(&key.namespace))
+        .filter(|(_, sample)| {
+            let waiting = view.container(sample).waiting;
+            ["ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"].contains(&waiting.as_str())
+        })
+        .map(|(key, sample)| PullFailure {
+            namespace: key.namespace.clone(),
+            pod: key.pod.clone(),
+            container: key.container.clone(),
+            image: sample.image.clone(),
+            owner_kind: "ReplicaSet".to_owned(),
+            owner_name: sample.owner.clone(),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -12,9 +12,15 @@ pub(crate) use scrapes::Scrapes;
 pub use view::Lie;
 
 use super::{Shared, locked};
-use crate::domain::evidence::{ReplicaSeries, RestartSeries, TerminationSeries, WaitingSeries};
-use crate::platform::prometheus::{Answer, PrometheusPort, Range, ReplicaHistory, Unanswered};
+use crate::domain::evidence::{
+    RanImage, ReplicaSeries, RestartSeries, TerminationSeries, WaitingSeries,
+};
+use crate::domain::surroundings::{ConfigHistory, ConfigName, NodeTrouble, PullFailure};
+use crate::platform::prometheus::{
+    Answer, PrometheusPort, Range, ReplicaHistory, SetHistory, SetImage, SetKind, Unanswered,
+};
 use jiff::SignedDuration;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use view::View;
 
@@ -104,12 +110,14 @@ impl PrometheusPort for SimulatedPrometheus {
     fn replicas<'a>(
         &'a self,
         namespace: &'a str,
-        deployment: &'a str,
-    ) -> Answer<'a, Option<ReplicaSeries>> {
+        deployments: &'a [String],
+    ) -> Answer<'a, BTreeMap<String, ReplicaSeries>> {
         self.answer(move |view| {
-            let row = answers::replicas(view, namespace, deployment);
-            let rows = unless_twice(view, Vec::from_iter(row), "deployment's replicas")?;
-            Ok(rows.into_iter().next())
+            let counts = answers::replicas(view, namespace, deployments);
+            if view.two_sources() && !counts.is_empty() {
+                return Err(Unanswered::Ambiguous("deployment's replicas"));
+            }
+            Ok(counts)
         })
     }
 
@@ -126,6 +134,64 @@ impl PrometheusPort for SimulatedPrometheus {
             }
             Ok(history)
         })
+    }
+
+    fn digests<'a>(
+        &'a self,
+        namespace: &'a str,
+        replicasets: &'a [String],
+        within: SignedDuration,
+    ) -> Answer<'a, Vec<RanImage>> {
+        self.answer(move |view| Ok(answers::digests(view, namespace, replicasets, within)))
+    }
+
+    fn set_history<'a>(
+        &'a self,
+        _: SetKind,
+        _: &'a str,
+        _: &'a [String],
+        range: Range,
+    ) -> Answer<'a, SetHistory> {
+        // The simulation has neither kind, so no scrape ever saw one.
+        let (step, sets) = (range.step, BTreeMap::new());
+        self.answer(move |_| Ok(SetHistory { step, sets }))
+    }
+
+    fn set_digests<'a>(
+        &'a self,
+        _: SetKind,
+        _: &'a str,
+        _: &'a [String],
+        _: SignedDuration,
+    ) -> Answer<'a, Vec<SetImage>> {
+        self.answer(|_| Ok(Vec::new()))
+    }
+
+    fn config_changes<'a>(
+        &'a self,
+        namespace: &'a str,
+        names: &'a [ConfigName],
+        range: Range,
+    ) -> Answer<'a, BTreeMap<ConfigName, ConfigHistory>> {
+        self.answer(move |view| {
+            let histories = answers::config(view, namespace, names, range);
+            if view.two_sources() && !histories.is_empty() {
+                return Err(Unanswered::Ambiguous("config"));
+            }
+            Ok(histories)
+        })
+    }
+
+    fn node_troubles<'a>(
+        &'a self,
+        nodes: &'a [String],
+    ) -> Answer<'a, BTreeMap<String, BTreeSet<NodeTrouble>>> {
+        // `max by` hides that there are two sources, as long as they say the same.
+        self.answer(move |view| Ok(answers::nodes(view, nodes)))
+    }
+
+    fn pull_failures<'a>(&'a self, namespaces: &'a [String]) -> Answer<'a, Vec<PullFailure>> {
+        self.answer(move |view| Ok(answers::pulls(view, namespaces)))
     }
 
     fn up(&self) -> Answer<'_, bool> {

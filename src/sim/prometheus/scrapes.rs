@@ -1,13 +1,15 @@
 //! What kube-state-metrics would have shown at each scrape, as far as the questions ask for it.
 
-use super::super::api::resources::{DEPLOYMENTS, PODS, REPLICA_SETS};
+use super::super::api::resources::{CONFIG_MAPS, DEPLOYMENTS, NODES, PODS, REPLICA_SETS};
 use super::super::api::store::Store;
+use super::super::controllers::Secrets;
 use super::super::json;
 use super::view::Lie;
 use crate::domain::identity::Uid;
+use crate::domain::surroundings::{ConfigKind, ConfigName, NodeTrouble};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +20,9 @@ pub(super) struct Scrape {
     /// By namespace and name.
     pub(super) replica_sets: BTreeMap<(String, String), Sizes>,
     pub(super) deployments: BTreeMap<(String, String), Sizes>,
+    /// The resource version of each ConfigMap and Secret, by namespace and name.
+    pub(super) config: BTreeMap<(String, ConfigName), u64>,
+    pub(super) nodes: BTreeMap<String, BTreeSet<NodeTrouble>>,
 }
 
 /// Which container.
@@ -34,6 +39,10 @@ pub(super) struct ContainerKey {
 pub(super) struct ContainerSample {
     /// The ReplicaSet that owns its pod (`kube_pod_owner`).
     pub(super) owner: String,
+    /// The image that the pod's spec names (`kube_pod_container_info`).
+    pub(super) image: String,
+    /// The image that runs (`image_id`); empty before it was pulled.
+    pub(super) image_id: String,
     pub(super) restarts: i64,
     /// Empty while it does not wait.
     pub(super) waiting: String,
@@ -53,8 +62,8 @@ pub(super) struct Sizes {
 pub(crate) struct Scrapes {
     /// `None` = it was tried in vain: whatever there was before is stale from then on.
     all: BTreeMap<Timestamp, Option<Arc<Scrape>>>,
-    /// The last one, and at which version of the store it was made: as long as nothing changes, it is the same.
-    newest: Option<(u64, Arc<Scrape>)>,
+    /// The last one, and at which version of the store and of the Secrets it was made: as long as nothing changes, it is the same.
+    newest: Option<((u64, u64), Arc<Scrape>)>,
     /// Nobody answers, and nobody scrapes.
     pub(crate) down: bool,
     /// Prometheus answers, but scrapes kube-state-metrics in vain.
@@ -69,7 +78,7 @@ pub(crate) struct Scrapes {
 
 impl Scrapes {
     /// Scrapes, unless there is nobody to do it.
-    pub(crate) fn scrape(&mut self, store: &Store) {
+    pub(crate) fn scrape(&mut self, store: &Store, secrets: &Secrets) {
         if self.down || self.stuck {
             return;
         }
@@ -77,11 +86,12 @@ impl Scrapes {
             self.all.insert(store.now(), None);
             return;
         }
+        let version = (store.version(), secrets.version());
         let scrape = match &self.newest {
-            Some((version, newest)) if *version == store.version() => newest.clone(),
-            _ => Arc::new(scrape(store)),
+            Some((known, newest)) if *known == version => newest.clone(),
+            _ => Arc::new(scrape(store, secrets)),
         };
-        self.newest = Some((store.version(), scrape.clone()));
+        self.newest = Some((version, scrape.clone()));
         self.all.insert(store.now(), Some(scrape));
     }
 
@@ -100,7 +110,7 @@ impl Scrapes {
     }
 }
 
-fn scrape(store: &Store) -> Scrape {
+fn scrape(store: &Store, secrets: &Secrets) -> Scrape {
     let mut scrape = Scrape::default();
     for pod in store.list(PODS, None) {
         for statuses in ["/status/containerStatuses", "/status/initContainerStatuses"] {
@@ -118,7 +128,39 @@ fn scrape(store: &Store) -> Scrape {
         let sizes = sizes(deployment, "/status/availableReplicas");
         scrape.deployments.insert(named(deployment), sizes);
     }
+    for map in store.list(CONFIG_MAPS, None) {
+        let (namespace, name) = named(map);
+        let version = json::text(map, "/metadata/resourceVersion").parse();
+        let kind = ConfigKind::ConfigMap;
+        let key = (namespace, ConfigName { kind, name });
+        scrape.config.insert(key, version.unwrap_or_default());
+    }
+    for ((namespace, name), version) in secrets.versions() {
+        let (kind, name) = (ConfigKind::Secret, name.clone());
+        let key = (namespace.clone(), ConfigName { kind, name });
+        scrape.config.insert(key, version);
+    }
+    for node in store.list(NODES, None) {
+        scrape.nodes.insert(named(node).1, troubles(node));
+    }
     scrape
+}
+
+fn troubles(node: &Value) -> BTreeSet<NodeTrouble> {
+    let is = |kind: &str, wanted: &str| {
+        let conditions = json::list(node, "/status/conditions");
+        conditions.iter().any(|condition| {
+            json::text(condition, "/type") == kind && json::text(condition, "/status") == wanted
+        })
+    };
+    let found = [
+        (NodeTrouble::NotReady, !is("Ready", "True")),
+        (NodeTrouble::DiskPressure, is("DiskPressure", "True")),
+        (NodeTrouble::MemoryPressure, is("MemoryPressure", "True")),
+        (NodeTrouble::PidPressure, is("PIDPressure", "True")),
+    ];
+    let found = found.into_iter().filter(|(_, so)| *so);
+    found.map(|(trouble, _)| trouble).collect()
 }
 
 fn named(object: &Value) -> (String, String) {
@@ -147,6 +189,8 @@ fn container(pod: &Value, status: &Value) -> (ContainerKey, ContainerSample) {
             .first()
             .map(|owner| json::text(owner, "/name").to_owned())
             .unwrap_or_default(),
+        image: image(pod, json::text(status, "/name")),
+        image_id: json::text(status, "/imageID").to_owned(),
         restarts: json::number(status, "/restartCount"),
         waiting: json::text(status, "/state/waiting/reason").to_owned(),
         last_terminated: last.map(|last| {
@@ -155,4 +199,13 @@ fn container(pod: &Value, status: &Value) -> (ContainerKey, ContainerSample) {
         }),
     };
     (key, sample)
+}
+
+fn image(pod: &Value, container: &str) -> String {
+    ["/spec/initContainers", "/spec/containers"]
+        .into_iter()
+        .flat_map(|list| json::list(pod, list))
+        .find(|spec| json::text(spec, "/name") == container)
+        .map(|spec| json::text(spec, "/image").to_owned())
+        .unwrap_or_default()
 }

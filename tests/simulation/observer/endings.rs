@@ -296,7 +296,7 @@ fn held(records: &Records, found: &mut Vec<String>) {
                 };
                 mode(&records.namespace) || deployment.is_some_and(mode)
             }
-            "CauseNotAllowed" if text(incident, "/status/cause") == "Unknown" => !records
+            "CauseNotAllowed" if passes(&text(incident, "/status/cause")) => !records
                 .live_pods
                 .iter()
                 .any(|pod| text(pod, "/metadata/labels/app") == workload && says_not_found(pod)),
@@ -308,6 +308,17 @@ fn held(records: &Records, found: &mut Vec<String>) {
             ));
         }
     }
+}
+
+/// Causes that a registry gives while it is away or in trouble; later it says something else.
+fn passes(cause: &str) -> bool {
+    [
+        "Unknown",
+        "ImageAccessDenied",
+        "RegistryRateLimited",
+        "RegistryUnreachable",
+    ]
+    .contains(&cause)
 }
 
 /// The registry was asked, and says that there is no such image.

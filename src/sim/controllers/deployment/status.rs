@@ -68,6 +68,7 @@ impl Rollout<'_> {
         }
         json::set(Arc::make_mut(&mut self.deployment), "/status", status);
         self.available(available);
+        self.replica_failure(sets);
         self.estimate(&before, sets);
         self.deployment = self.store.put(DEPLOYMENTS, Arc::clone(&self.deployment));
     }
@@ -79,6 +80,27 @@ impl Rollout<'_> {
         } else {
             let message = "Deployment does not have minimum availability.";
             self.condition("Available", "False", "MinimumReplicasUnavailable", message);
+        }
+    }
+
+    /// The newest ReplicaSet's failure to make pods, else an older one's; taken away when there is none (`deployment_util.go`,
+    /// getReplicaFailures).
+    fn replica_failure(&mut self, sets: &Sets) {
+        const KIND: &str = "ReplicaFailure";
+        let failures = sets.new.iter().chain(&sets.old).filter_map(|set| {
+            let mut conditions = json::list(set, "/status/conditions").iter();
+            conditions.find(|condition| json::text(condition, "/type") == KIND)
+        });
+        if let Some(message) = failures
+            .map(|it| json::text(it, "/message").to_owned())
+            .next()
+        {
+            self.condition(KIND, "True", "FailedCreate", &message);
+        } else if let Some(conditions) = Arc::make_mut(&mut self.deployment)
+            .pointer_mut("/status/conditions")
+            .and_then(Value::as_array_mut)
+        {
+            conditions.retain(|condition| json::text(condition, "/type") != KIND);
         }
     }
 

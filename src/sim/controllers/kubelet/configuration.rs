@@ -8,7 +8,38 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The keys of each Secret, by namespace and name. Their values are nobody's business, and the API server shows no Secrets at all.
-pub(crate) type Secrets = BTreeMap<(String, String), BTreeSet<String>>;
+#[derive(Default)]
+pub(crate) struct Secrets {
+    all: BTreeMap<(String, String), (BTreeSet<String>, u64)>,
+    version: u64,
+}
+
+impl Secrets {
+    /// Makes one, or changes it.
+    pub(crate) fn insert(&mut self, key: (String, String), keys: BTreeSet<String>) {
+        self.version += 1;
+        self.all.insert(key, (keys, self.version));
+    }
+
+    pub(crate) fn remove(&mut self, key: &(String, String)) {
+        self.version += 1;
+        self.all.remove(key);
+    }
+
+    fn keys(&self, key: &(String, String)) -> Option<BTreeSet<String>> {
+        self.all.get(key).map(|(keys, _)| keys.clone())
+    }
+
+    /// The number of the last change.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The version of each.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (&(String, String), u64)> {
+        self.all.iter().map(|(key, (_, version))| (key, *version))
+    }
+}
 
 /// What there is to take from, for one pod.
 pub(crate) struct Configuration<'a> {
@@ -51,7 +82,7 @@ impl<'a> Configuration<'a> {
             }
             Kind::Secret => {
                 let key = (self.namespace().to_owned(), name.to_owned());
-                self.secrets.get(&key).cloned()
+                self.secrets.keys(&key)
             }
         }
     }
@@ -193,7 +224,7 @@ mod tests {
         let pod = json!({"metadata": {"namespace": "lab30"}});
         let configuration = Configuration {
             store: &store(),
-            secrets: &Secrets::new(),
+            secrets: &Secrets::default(),
             pod: &pod,
         };
         configuration.environment(container)
@@ -225,7 +256,7 @@ mod tests {
         let store = store();
         let configuration = Configuration {
             store: &store,
-            secrets: &Secrets::new(),
+            secrets: &Secrets::default(),
             pod: &pod,
         };
         let value = |container: &Value| configuration.value_for(container, "settings", "mode");
