@@ -3,7 +3,7 @@
 CAUSES = "[ImageNotFound, InvalidImageName, CrashOnStart]"
 
 
-def configuration(run, port, namespaces, installation, mode="enforce", cooldown="1s", token_file=None, prometheus_url=None):
+def configuration(run, port, namespaces, installation, mode="enforce", cooldown="1s", token_file=None, prometheus_url=None, storm=30):
     """A whole configuration; `mode=None` leaves the key out, as somebody would who has not read about it."""
     webhook = f"bearerTokenFile: {token_file}" if token_file else "insecure: true"
     return f"""\
@@ -23,10 +23,11 @@ guards:
   cooldown: {cooldown}
   steps: 2
   budget: {{actions: 100, per: 1h}}
-  storm: {{workloads: 30, within: 1m}}
+  storm: {{workloads: {storm}, within: 1m}}
 policies:
 {lab_policies(run.web_url) if "lab30" in namespaces else ""}\
   - name: tests
+    match: {{kinds: [Deployment, StatefulSet, DaemonSet]}}
     causes: {CAUSES}
     remedies: [{{rolloutUndo: {{to: proven, maxRevisionsBack: 5}}}}]
     verify: {{timeout: 5m, soak: 30s}}

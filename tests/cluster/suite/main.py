@@ -26,8 +26,8 @@ def chosen(words):
     TRIALS.sort(key=lambda one: one.number)
     unknown = [word for word in words if not any(one.matches(word) for one in TRIALS)]
     if not installed.on_the_rig():
-        TRIALS[:] = [one for one in TRIALS if not one.installed]
-        say("the tests of an installation in the cluster are left out: they need the rig")
+        TRIALS[:] = [one for one in TRIALS if not one.rig]
+        say("the tests of an installation in the cluster, of its registry and of the lab's faults are left out: they need the rig")
     if unknown:
         sys.exit(f"no test is called {unknown}; there are:\n" + "\n".join(f"  {one.number:02} {one.title}" for one in TRIALS))
     return [one for one in TRIALS if not words or any(one.matches(word) for word in words)]
@@ -48,17 +48,17 @@ def perform(run, report, one):
 
 
 def outside(run, report, trials, of_all):
-    """The tests with Ripcord as a process of the host: those that run alone, then the others side by side."""
+    """The tests with Ripcord as a process of the host: most side by side, then those that run alone."""
     if not trials:
         return
-    for one in (one for one in trials if one.alone):
-        perform(run, report, one)
     measure.bare_calls(run)
     if len(trials) < of_all:
         # the last tests need the lab's workloads as they are before the first incident; here they earn `provenFor` beside others
         run.fresh_lab()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda one: perform(run, report, one), (one for one in trials if not one.alone)))
+    for one in (one for one in trials if one.alone):
+        perform(run, report, one)
     measure.main_instance(run)
     run.main.stop()
 

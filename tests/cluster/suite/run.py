@@ -16,7 +16,8 @@ from waiting import NotYet, wait_until
 from workloads import LABEL
 
 HERE = pathlib.Path(__file__).resolve().parent
-LAB = HERE.parent / "rig" / "lab"
+RIG = HERE.parent / "rig" / "rig"
+LAB = RIG.parent / "lab"
 LAB_WORKLOADS = ("lab30-web", "lab30-redis")
 # Alertmanager posts here, and Prometheus scrapes it
 MAIN_PORT = 9099
@@ -54,7 +55,7 @@ class Run:
             for manifest in one.good:
                 self.cluster.apply("deployments", manifest)
         if any(not one.installed for one in trials):
-            self.main = self.instance("main", ["lab30", "faults"], port=MAIN_PORT, token_file=None, installation="tests").start()
+            self.main = self.instance("main", ["lab30", "faults"], port=MAIN_PORT, token_file=None, installation="tests", storm=5).start()
             self.measured["rest"] = self.main.total("process_resident_memory_bytes")
 
     def apply_lab(self):

@@ -14,7 +14,7 @@ from trial import trial
 from waiting import Failed, NotYet, check, wait_until
 
 MONITORING = ROOT / "deploy" / "monitoring"
-# kinds that the lab does not have, and an init container: each has a panel
+# kinds that the lab does not have, and an init container: each has a panel, and Ripcord is told of each
 OTHERS = ("sts-image-not-found", "ds-image-not-found", "init-crash")
 # what Grafana puts in: four scrape intervals, the time range, all namespaces
 RATE_SECONDS, STEP_SECONDS = 60, 15
@@ -28,8 +28,8 @@ def dashboard(run, scene):
     run.measured["installed"] += [
         ("memory in the pod: resident, by the kubelet", f"{mebibytes(installation.total('process_resident_memory_bytes'))}, {mebibytes(installation.working_set())}"),
     ]
-    for name in OTHERS:
-        kubectl("apply", "-n", "faults", "-f", str(LAB / "faults" / f"{name}.yaml"))
+    others = "\n---\n".join((LAB / "faults" / f"{name}.yaml").read_text().replace("namespace: faults", "namespace: lab30") for name in OTHERS)
+    kubectl("apply", "-f", "-", text=others)
     document = json.loads((MONITORING / "dashboard" / "dashboard.json").read_text())
     try:
         everything = list(expressions(document["panels"])) + [(one["name"], one["expr"]) for one in annotations(document)] + list(variables(document))
@@ -37,9 +37,10 @@ def dashboard(run, scene):
         wait_until("every query of the dashboard returns a series", lambda: none_empty(run, installation, everything), 90, every=3)
         check_rules(run)
         check_marked(run, installation, annotations(document))
-    finally:
         for name in OTHERS:
-            kubectl("delete", "-n", "faults", "-f", str(LAB / "faults" / f"{name}.yaml"), "--ignore-not-found", "--wait=false")
+            incidents.wait_for(run, "lab30", name, "is diagnosed", lambda now: now.get("diagnosis"), 120)
+    finally:
+        kubectl("delete", "-f", "-", "--ignore-not-found", "--wait=false", text=others)
 
 
 def mebibytes(number):

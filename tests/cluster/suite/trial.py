@@ -4,8 +4,8 @@ TRIALS = []
 
 
 class Trial:
-    def __init__(self, function, number, title, alone, installed, good, namespaces):
-        self.function, self.number, self.title, self.alone, self.installed = function, number, title, alone, installed
+    def __init__(self, function, number, title, alone, installed, rig, good, namespaces):
+        self.function, self.number, self.title, self.alone, self.installed, self.rig = function, number, title, alone, installed, rig
         self.good, self.namespaces = good, namespaces
 
     def matches(self, word):
@@ -13,13 +13,13 @@ class Trial:
         return word.isdigit() and int(word) == self.number or not word.isdigit() and word.lower() in self.title.lower()
 
 
-def trial(number, title, alone=False, installed=False, good=(), namespaces=()):
+def trial(number, title, alone=False, installed=False, rig=False, good=(), namespaces=()):
     """Registers a test. `alone`: no other runs beside it; `installed`: after all others and without the main instance, with Ripcord in the
-    cluster as the README installs it, which needs the rig; `good`: Deployments that are applied at the very start, so that all earn `provenFor` together;
+    cluster as the README installs it; `rig`: it can't be run elsewhere, as no test of an installation can; `good`: Deployments that are applied at the very start, so that all earn `provenFor` together;
     `namespaces`: its own, made with Ripcord's binding."""
 
     def register(function):
-        TRIALS.append(Trial(function, number, title, alone, installed, list(good), list(namespaces)))
+        TRIALS.append(Trial(function, number, title, alone, installed, rig or installed, list(good), list(namespaces)))
         return function
 
     return register
