@@ -44,28 +44,40 @@ pub fn facts(evidence: &Evidence, diagnosis: &Diagnosis) -> Vec<FactRecord> {
             container: None,
         },
     );
-    let kept = within_bounds(&said);
-    said.into_iter()
-        .filter(|telling| kept.contains(telling))
-        .map(|telling| FactRecord {
+    within_bounds(&said)
+        .into_iter()
+        .map(|(telling, text)| FactRecord {
             source: telling.source.as_str().to_owned(),
             state: telling.state.as_str().to_owned(),
-            text: telling.text,
+            text,
         })
         .collect()
 }
 
 /// The first of every source, then the rest in order while there is room.
-fn within_bounds(said: &BTreeSet<Telling>) -> BTreeSet<Telling> {
+fn within_bounds(said: &BTreeSet<Telling>) -> BTreeMap<&Telling, String> {
     let firsts = SOURCES
         .iter()
         .filter_map(|source| said.iter().find(|telling| telling.source == *source));
-    let mut kept = BTreeSet::new();
+    let mut kept = BTreeMap::new();
     let mut left = IncidentStatus::EVIDENCE_BYTES;
     for telling in firsts.chain(said) {
-        let weight = telling.text.len() + RECORD_OVERHEAD_BYTES;
-        if kept.len() < RECORDS && weight <= left && kept.insert(telling.clone()) {
+        // So little room is for no sentence, and there may be thousands.
+        if kept.len() >= RECORDS || left <= 2 * RECORD_OVERHEAD_BYTES {
+            break;
+        }
+        if kept.contains_key(telling) {
+            continue;
+        }
+        let text = telling.told();
+        let weight = text.len() + RECORD_OVERHEAD_BYTES;
+        // Two may differ in what is redacted alone.
+        let is_told = kept.iter().any(|(other, told): (&&Telling, &String)| {
+            other.source == telling.source && *told == text
+        });
+        if weight <= left && !is_told {
             left -= weight;
+            kept.insert(telling, text);
         }
     }
     kept
@@ -104,7 +116,7 @@ pub(super) fn of_entry(evidence: &Evidence, symptoms: &[Symptom]) -> Vec<String>
         .flat_map(|(tellings, share)| tellings.iter().take(*share))
         .map(|telling| {
             text::safe(
-                &format!("{}: {}", telling.source.as_str(), telling.text),
+                &format!("{}: {}", telling.source.as_str(), telling.told()),
                 FACT_BYTES,
             )
         })

@@ -44,13 +44,21 @@ impl State {
     }
 }
 
-/// One sentence of one source. Sorts by rank first; equal ones fall together.
+/// One sentence of one source. Sorts by rank first; equal ones fall together. Its words are as they came, for to redact them costs more than
+/// all the rest, and of thousands of pods few sentences are told: [`Telling::told`] has them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Telling {
     pub(super) rank: Rank,
     pub(super) source: Source,
     pub(super) state: State,
-    pub(super) text: String,
+    raw: String,
+}
+
+impl Telling {
+    /// The sentence, redacted and cut.
+    pub(super) fn told(&self) -> String {
+        text::safe(&self.raw, SENTENCE_BYTES)
+    }
 }
 
 /// What the sentences are about: these pods, and this container of them or all.
@@ -90,7 +98,7 @@ fn known(rank: Rank, source: Source, text: &str) -> Telling {
         rank,
         source,
         state: State::Known,
-        text: text::safe(text, SENTENCE_BYTES),
+        raw: text.to_owned(),
     }
 }
 
@@ -130,6 +138,6 @@ fn silent(said: &mut BTreeSet<Telling>, source: Source, state: State, text: &str
         rank: Rank::Around,
         source,
         state,
-        text: text::safe(text, SENTENCE_BYTES),
+        raw: text.to_owned(),
     });
 }
