@@ -8,7 +8,10 @@ APPS, EVENTS, OURS = "apps", "events.k8s.io", "ripcord.dev"
 # (group, resource): verbs, in a namespace that it looks after; deploy/base/clusterrole.yaml says why
 NEEDED = {
     (APPS, "deployments"): {"get", "patch"},
+    (APPS, "statefulsets"): {"get"},
+    (APPS, "daemonsets"): {"get"},
     (APPS, "replicasets"): {"get", "list"},
+    (APPS, "controllerrevisions"): {"list"},
     ("", "pods"): {"get", "list"},
     ("", "pods/log"): {"get"},
     ("", "events"): {"list"},
