@@ -48,17 +48,17 @@ def perform(run, report, one):
 
 
 def outside(run, report, trials, of_all):
-    """The tests with Ripcord as a process of the host: most side by side, then those that run alone."""
+    """The tests with Ripcord as a process of the host: those that run alone, then the others side by side."""
     if not trials:
         return
+    for one in (one for one in trials if one.alone):
+        perform(run, report, one)
     measure.bare_calls(run)
     if len(trials) < of_all:
         # the last tests need the lab's workloads as they are before the first incident; here they earn `provenFor` beside others
         run.fresh_lab()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda one: perform(run, report, one), (one for one in trials if not one.alone)))
-    for one in (one for one in trials if one.alone):
-        perform(run, report, one)
     measure.main_instance(run)
     run.main.stop()
 
